@@ -33,7 +33,7 @@ bench: $(VENV)/run.stamp ## Measure, beside ceilings taken in the same run; writ
 
 corpus: $(VENV)/run.stamp ## Post every text of CORPUS=file as webhooks, under kill -9
 	@$(if $(CORPUS),,$(error Name the file of texts: make corpus CORPUS=file))
-	@$(BIN)/python -m bench.corpus $(CORPUS)
+	@$(BIN)/python -m bench.corpus $(CORPUS) $(ARGS)
 
 lock: .venv-lock/uv.stamp ## Write requirements/*.txt again (ARGS=--upgrade moves every version up)
 	@$(COMPILE) --group build $(ARGS) --output-file requirements/run.txt pyproject.toml

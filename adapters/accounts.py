@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -79,8 +80,11 @@ class AccountStore:
         self._database = database
         self._clock = clock
         self._hasher = hasher or PasswordHasher()
-        # Verified against when there is no such user, so that the time taken does not tell.
-        self._nobody = self._hasher.hash(secrets.token_hex())
+
+    @cached_property
+    def _nobody(self) -> str:
+        """Verified against when there is no such user, so that the time taken does not tell."""
+        return self._hasher.hash(secrets.token_hex())
 
     # ── users ──────────────────────────────────────────────────────────────────────────────────
 
@@ -136,7 +140,8 @@ class AccountStore:
         with self._database.transaction(commit=False) as c:
             c.execute("SELECT * FROM user_account WHERE login = ?", (login,))
             row = c.fetchone()
-        kept = row["password_hash"] if row else self._nobody
+        nobody = self._nobody  # made by whoever signs in first, whether there is such a user or not
+        kept = row["password_hash"] if row else nobody
         try:
             self._hasher.verify(kept, password)
         except VerifyMismatchError:

@@ -80,7 +80,11 @@ def callback_url(account: Account, message: OutboundMessage) -> str:
 
 def is_utf8(text: str) -> bool:
     """Whether a text can be encoded at all: no half of a surrogate pair stands alone."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class TwilioCarrier(Carrier):

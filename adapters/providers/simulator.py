@@ -11,12 +11,14 @@ import threading
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
 from domain.errors import FieldError
 from domain.facts import ReceiptReceived, ReceiptStatus, TextReceived
 from domain.ids import Identities
+from domain.ports import Clock
 from domain.providers import (
     Account,
     BadRequest,
@@ -46,6 +48,10 @@ REFUSED = "0193"
 BUSY = "0194"  # never taken now: tried again until its time is over
 
 
+SENT_AFTER = timedelta(seconds=0.2)
+DELIVERED_AFTER = timedelta(seconds=0.6)
+
+
 def sign(secret: str, body: bytes) -> str:
     """The signature of a webhook's body: HMAC-SHA256 in hexadecimal."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -60,14 +66,20 @@ class PendingReceipt:
     message: OutboundMessage
     provider_message_id: str
     status: ReceiptStatus
+    due_at: datetime
 
 
 class SimulatedNetwork:
-    """The air between carrier and handsets: collects the receipts that are due."""
+    """The air between carrier and handsets: it takes a moment until a receipt is back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._arrival = threading.Condition()
         self._receipts: deque[PendingReceipt] = deque()
+
+    def now(self) -> datetime:
+        """The network's time."""
+        return self._clock.now()
 
     def report(self, receipt: PendingReceipt) -> None:
         """A handset or the carrier reports on a text."""
@@ -77,14 +89,20 @@ class SimulatedNetwork:
 
     def collect(self) -> list[ReceiptReceived]:
         """The receipts that have arrived since the last time, as facts."""
+        now = self._clock.now()
         with self._arrival:
-            arrived, self._receipts = list(self._receipts), deque()
+            arrived = [each for each in self._receipts if each.due_at <= now]
+            self._receipts = deque(each for each in self._receipts if each.due_at > now)
         return [_receipt_fact(each) for each in arrived]
 
     def wait(self, timeout: float) -> None:
         """Return when a receipt has arrived, at the latest after `timeout` seconds."""
         with self._arrival:
-            self._arrival.wait_for(lambda: bool(self._receipts), timeout)
+            if not self._receipts:
+                self._arrival.wait(timeout)
+            if self._receipts:
+                due_in = (min(each.due_at for each in self._receipts) - self._clock.now()).total_seconds()
+                self._arrival.wait(min(timeout, max(0.0, due_in)))
 
 
 def _receipt_fact(receipt: PendingReceipt) -> ReceiptReceived:
@@ -123,9 +141,12 @@ class SimulatorCarrier(Carrier):
         provider_message_id = f"SIM{uuid.uuid4().hex}"
         last = ReceiptStatus.UNDELIVERED if ending == NOT_DELIVERED else ReceiptStatus.DELIVERED
         thread_id = self._ids.thread(message.our_address, message.customer_address)
-        for status in (ReceiptStatus.SENT, last):
+        now = self._network.now()
+        for status, after in ((ReceiptStatus.SENT, SENT_AFTER), (last, DELIVERED_AFTER)):
             self._network.report(
-                PendingReceipt(self._account.mapping_id, thread_id, message, provider_message_id, status)
+                PendingReceipt(
+                    self._account.mapping_id, thread_id, message, provider_message_id, status, now + after
+                )
             )
         return Handover(provider_message_id)
 

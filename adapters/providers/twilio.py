@@ -24,6 +24,7 @@ from adapters.twilio_rest import (
     basic_auth,
     is_utf8,
 )
+from domain.addresses import AddressError, normalise
 from domain.errors import FieldError
 from domain.facts import MediaLink, ReceiptReceived, ReceiptStatus, TextReceived
 from domain.ids import Identities
@@ -59,6 +60,7 @@ STATUSES: Mapping[str, ReceiptStatus] = {
     "read": ReceiptStatus.READ,
 }
 
+_NO_ANSWER = str(MessagingResponse())  # whatever there is to say goes out by the API
 _ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
 _KEY_SID = re.compile(r"SK[0-9a-f]{32}")
 _SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
@@ -128,7 +130,7 @@ class TwilioProvider(Provider):
         raw = request.body.decode()
         if request.is_status:
             return WebhookReply([_receipt(account, request.url, form, raw, ids)])
-        return WebhookReply([_text(account, form, raw, ids)], str(MessagingResponse()), "text/xml")
+        return WebhookReply([_text(account, form, raw, ids)], _NO_ANSWER, "text/xml")
 
     def open(self, account: Account) -> TwilioCarrier:
         return TwilioCarrier(account, self._timeout)
@@ -249,19 +251,20 @@ def _sid(form: _Form) -> str:
     return sid
 
 
-def _address(name: str, value: str) -> str:
+def _address(account: Account, name: str, value: str) -> str:
     channel, colon, _ = value.partition(":")
     if colon:
         raise BadRequest(name, f"is of the channel {channel[:20]!r}: only SMS and MMS are carried")
-    if not value or len(value) > 64:
-        raise BadRequest(name, "is not a number")
-    return value
+    try:
+        return normalise(value, account.default_country)
+    except AddressError as error:
+        raise BadRequest(name, str(error)) from error
 
 
 def _text(account: Account, form: _Form, raw: str, ids: Identities) -> TextReceived:
     if "MessageStatus" in form:
         raise BadRequest("MessageStatus", "belongs to a status callback, whose URL ends in /status")
-    ours, customer = _address("To", form.one("To")), _address("From", form.one("From"))
+    ours, customer = _address(account, "To", form.one("To")), _address(account, "From", form.one("From"))
     keyword = (form.optional("OptOutType") or "").upper()
     return TextReceived(
         key=ids.thread(ours, customer),

@@ -1,0 +1,243 @@
+"""Dispatch: outbound messages go to their providers, each under a recorded intent.
+
+Each sending address is a lane that one dispatcher owns at a time. An attempt is recorded, in one
+transaction with the check that the lane is still ours and the customer has not opted out, before a
+byte leaves; it carries a send-by time that is looked at again just before. The outcome goes to the
+ingress log. An attempt whose outcome nobody knows is in doubt, and never silently sent again.
+"""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain.consent import Consent
+from domain.errors import Conflict, LeaseLost
+from domain.facts import Outcome, SendSettled
+from domain.messages import Message
+from domain.ports import Clock, EventStore, Ingress, Lease, Leases, Unit
+from domain.segments import measure
+from domain.sittings import Sittings
+from domain.values import ERASED
+from domain.world import World
+from projections.lanes import LaneQueries, Outgoing
+from projections.views import Views
+from workers.sending import Attempt, Line, Sender, segments_per_second
+from workers.worker import HeldLease
+
+log = logging.getLogger(__name__)
+
+SEND_BY = timedelta(seconds=10)
+"""After its intent was recorded an attempt may start so long; a new owner of the lane waits it out."""
+
+ANSWER_WITHIN = timedelta(seconds=30)
+"""Longer than any provider call takes: an attempt without an outcome by then has lost it."""
+
+BATCH = 50
+"""Intents in one transaction."""
+
+ROUNDING = 1e-9
+"""Of a segment: ten tenths of a second may add up to a little less than one."""
+
+
+@dataclass
+class _Rate:
+    """How many segments a number may still send now; a second's worth at most."""
+
+    per_second: float
+    left: float
+    at: datetime
+
+    def take(self, segments: int, now: datetime) -> bool:
+        self.left = min(self.per_second, self.left + (now - self.at).total_seconds() * self.per_second)
+        self.at = now
+        # A message longer than a second's worth goes when the bucket is full, and owes the rest.
+        if self.left < min(segments, self.per_second) - ROUNDING:
+            return False
+        self.left -= segments
+        return True
+
+
+class LaneLeases:
+    """The leases of lanes, one for each sending address."""
+
+    def __init__(self, leases: Leases, clock: Clock, owner: str) -> None:
+        self._leases = leases
+        self._clock = clock
+        self._owner = owner
+        self._held: dict[str, HeldLease] = {}
+
+    def of(self, lane: str) -> HeldLease:
+        """The lease of a lane."""
+        if lane not in self._held:
+            self._held[lane] = HeldLease(self._leases, self._clock, f"lane:{lane}", self._owner)
+        return self._held[lane]
+
+    def release(self) -> None:
+        """Give every lane up."""
+        for held in self._held.values():
+            held.release()
+
+
+class Dispatch:
+    """Works off the lanes of all sending addresses that no other dispatcher owns."""
+
+    name = "dispatch"
+
+    def __init__(
+        self,
+        views: Views,
+        store: EventStore,
+        ingress: Ingress,
+        clock: Clock,
+        sender: Sender,
+        sittings: Sittings,
+        leases: LaneLeases,
+        pool: Executor,
+    ) -> None:
+        self._views = views
+        self._lanes = LaneQueries(views)
+        self._store = store
+        self._ingress = ingress
+        self._clock = clock
+        self._sender = sender
+        self._sittings = sittings
+        self._leases = leases
+        self._pool = pool
+        self._rates: dict[str, _Rate] = {}
+        self._flying: dict[UUID, Future[None]] = {}
+
+    def step(self) -> bool:
+        """Send at most a batch in every lane."""
+        self._flying = {message: future for message, future in self._flying.items() if not future.done()}
+        worked = [self._work_lane(lane) for lane in self._lanes.lanes()]
+        return any(worked)
+
+    def wait(self, timeout: float) -> None:
+        # Rates refill and retries fall due without anything being projected.
+        self._views.wait(min(timeout, 0.05 if self._rates_are_short() else timeout))
+
+    def _rates_are_short(self) -> bool:
+        return any(rate.left < 1 for rate in self._rates.values())
+
+    def _work_lane(self, lane: str) -> bool:
+        held = self._leases.of(lane)
+        lease = held.get()
+        if lease is None:
+            return False
+        settled = self._settle_lost(lane)
+        now = self._clock.now()
+        ready = [each for each in self._lanes.ready(lane, now, BATCH) if each.message_id not in self._flying]
+        if not ready:
+            return settled
+        try:
+            attempts, saved = self._record(lane, lease, ready, now)
+        except Conflict:
+            return True
+        except LeaseLost:
+            held.drop()
+            return False
+        for attempt in attempts:
+            self._flying[attempt.message.message_id] = self._pool.submit(self._fly, attempt)
+        return settled or saved
+
+    # ── the intent ─────────────────────────────────────────────────────────────────────────────
+
+    def _record(
+        self, lane: str, lease: Lease, ready: Sequence[Outgoing], now: datetime
+    ) -> tuple[list[Attempt], bool]:
+        """Record the intents in one transaction; whether anything was recorded.
+
+        Raises Conflict, LeaseLost: then nothing is sent.
+        """
+        world = World(self._store)
+        world.load({each.message_id for each in ready} | {each.consent_id for each in ready})
+        messages = [each for each in (world.get(Message, one.message_id) for one in ready) if each]
+        world.load(consent for each in messages for consent in self._sittings.consents(each))
+        unchanged: dict[UUID, int] = {}
+        attempts: list[Attempt] = []
+        for message in messages:
+            if not message.may_go(now):
+                continue
+            opted_out = not message.exempt and self._sittings.has_opted_out(world, message)
+            if opted_out or message.customer_address == ERASED:
+                message.block(now)
+                continue
+            attempt = self._attempt(message, lane, now)
+            if attempt is None:
+                continue
+            for consent_id in self._sittings.consents(message):
+                consent = world.get(Consent, consent_id)
+                unchanged[consent_id] = consent.version if consent else 0
+            attempts.append(attempt)
+        changed = world.changed()
+        if changed:
+            self._store.save(Unit(changed, unchanged=unchanged, lease=lease))
+        return attempts, bool(changed)
+
+    def _attempt(self, message: Message, lane: str, now: datetime) -> Attempt | None:
+        """An attempt at a message, when its mapping is there and the lane's rate allows it."""
+        line = self._sender.line(message.our_address, message.mapping_id)
+        if not self._rate(lane, line, now).take(measure(message.text).segments or 1, now):
+            return None
+        send_by = now + SEND_BY
+        number = message.attempt_sending(lane, send_by, now)
+        return Attempt(
+            thread_id=message.thread_id,
+            line=line,
+            message=self._sender.outbound(message, number, now),
+            send_by=send_by,
+        )
+
+    def _rate(self, lane: str, line: Line, now: datetime) -> _Rate:
+        per_second = segments_per_second(line.account.options)
+        rate = self._rates.get(lane)
+        if rate is None or rate.per_second != per_second:
+            rate = self._rates[lane] = _Rate(per_second, per_second, now)
+        return rate
+
+    # ── the attempt ────────────────────────────────────────────────────────────────────────────
+
+    def _fly(self, attempt: Attempt) -> None:
+        """Hand one message over and put the outcome on the ingress log. Runs in the pool."""
+        self._ingress.accept([self._sender.send(attempt)])
+
+    # ── what an earlier owner left ─────────────────────────────────────────────────────────────
+
+    def _settle_lost(self, lane: str) -> bool:
+        """Attempts of an owner that died: their outcome is unknown once it can no longer come."""
+        now = self._clock.now()
+        lost = [
+            each
+            for each in self._lanes.attempting(lane)
+            if each.message_id not in self._flying
+            and each.send_by is not None
+            and now > each.send_by + ANSWER_WITHIN
+        ]
+        if not lost or not self._has_caught_up():
+            return False
+        self._ingress.accept([_in_doubt(each) for each in lost])
+        return True
+
+    def _has_caught_up(self) -> bool:
+        """Whether every outcome on the ingress log has been ingested and shows in the views."""
+        partitions = range(self._ingress.partitions)
+        ingested = all(self._ingress.end(each) <= self._store.ingested(each) for each in partitions)
+        return ingested and self._views.wait_for(self._store.head(), 0)
+
+
+def _in_doubt(item: Outgoing) -> SendSettled:
+    return SendSettled(
+        key=item.thread_id,
+        message_id=item.message_id,
+        attempt=item.attempt,
+        outcome=Outcome.IN_DOUBT,
+        scope="",
+        provider_message_id=None,
+        error_code=None,
+        detail="the process that was sending it stopped before the answer came",
+        retry_at=None,
+        reconciled=False,
+    )

@@ -1,0 +1,127 @@
+"""One process that is all of Parley: the web server and every worker, started and stopped in order."""
+
+import fcntl
+import os
+import resource
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from api.services import Health
+from api.stream import hub_of
+from projections.desk_queries import DeskQueries
+from workers.demo import seed
+from workers.settings import Settings
+from workers.supervisor import Running, Supervisor
+from workers.webserver import WebServer
+from workers.wiring import Platform
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+OPEN_FILES = 4096
+STALLED_AFTER = 60.0
+STOP_WITHIN = 10.0
+
+
+class Process:
+    """All of Parley. Raises ValueError when the demo would be open to the network."""
+
+    def __init__(self, settings: Settings, *, demo: bool = False) -> None:
+        if demo and settings.host not in LOOPBACK:
+            raise ValueError(
+                f"the demo signs anybody in: PARLEY_HOST must be {LOOPBACK[0]}, not {settings.host}"
+            )
+        _raise_open_files()
+        # Bound first: the port may be any free one, and the mappings' webhook URLs name it.
+        self._web = _listening(self._serve, settings)
+        try:
+            self._folder = _sole_use(settings.data_dir)
+        except ValueError:
+            self._web.stop()
+            raise
+        self.url = self._web.url
+        if demo:
+            seed(settings, settings.public_url or self.url)
+        self.platform = Platform(settings, demo=demo, public_url=settings.public_url or self.url)
+        # Whoever held a lease on this folder is dead: its time need not be waited out.
+        self.platform.leases.end_all()
+        self._supervisor = Supervisor(self.platform.makers())
+        self._app = self.platform.app(self.health)
+
+    def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._app.wsgi_app(environ, start_response)
+
+    def start(self) -> None:
+        """Start the workers, then take requests."""
+        key = self._settings_admin_key()
+        if key:
+            self.platform.people.ensure_admin_key(key)
+        self._disconnect_desks()
+        self._supervisor.start()
+        self._web.start()
+
+    def _settings_admin_key(self) -> str | None:
+        secret = self.platform.settings.admin_key
+        return secret.get_secret_value() if secret else None
+
+    def _disconnect_desks(self) -> None:
+        """No desk can be listening to a process that has only begun: the grace period starts now."""
+        for agent in DeskQueries(self.platform.views).agents():
+            if agent.connected:
+                self.platform.desk.disconnect(agent.login, self.platform.settings.agent_grace)
+
+    def stop(self) -> list[str]:
+        """End the streams, the requests, then the workers, each finishing its step.
+
+        Returns the names of workers that did not finish in time.
+        """
+        hub_of(self._app).close()
+        self._web.stop()
+        unfinished = self._supervisor.stop(STOP_WITHIN)
+        self.platform.close()
+        self._folder.close()
+        return unfinished
+
+    def health(self) -> list[Health]:
+        """How every worker is."""
+        now = time.monotonic()
+        return [_health_of(each, now) for each in self._supervisor.running]
+
+
+def _health_of(worker: Running, now: float) -> Health:
+    if worker.failures:
+        return Health(worker.name, ok=False, detail=f"failed {worker.failures} times: {worker.problem}")
+    silent = now - worker.stepped_at
+    if silent > STALLED_AFTER:
+        return Health(worker.name, ok=False, detail=f"has been in one step for {silent:.0f} s")
+    return Health(worker.name, ok=True, detail="running")
+
+
+def _sole_use(folder: Path) -> TextIO:
+    """Keep any other process from working on the same folder, until this one ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "parley.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise ValueError(f"another Parley works on {folder}: stop it, or set PARLEY_DATA_DIR") from None
+    return lock
+
+
+def _listening(app: WSGIApplication, settings: Settings) -> WebServer:
+    try:
+        return WebServer(app, settings.host, settings.port, settings.web_threads)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ValueError(f"cannot listen on {where} ({reason}): set PARLEY_PORT or PARLEY_HOST") from None
+
+
+def _raise_open_files() -> None:
+    """Every stream is an open file: take what the system gives, where it gives little by default."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

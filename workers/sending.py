@@ -1,0 +1,190 @@
+"""Handing one message over: the carriers, and what each answer means.
+
+A provider only raises; what that means for the message is decided here, once for all providers.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain.accounts import Accounts
+from domain.errors import FieldError
+from domain.facts import Outcome, SendSettled
+from domain.media_links import MediaLinks
+from domain.messages import Message
+from domain.ports import Clock
+from domain.providers import (
+    Account,
+    Carrier,
+    Handover,
+    Misconfigured,
+    NotTaken,
+    OptedOut,
+    OptionValue,
+    OutboundMessage,
+    Provider,
+    Rejected,
+    SendError,
+)
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY = timedelta(seconds=2)
+LONGEST_RETRY = timedelta(minutes=2)
+DEFAULT_SEGMENTS_PER_SECOND = 1.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """A mapping's open carrier, with what it was opened for."""
+
+    account: Account
+    carrier: Carrier
+    scope: str
+    can_find: bool  # the provider's records can be looked up
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt whose intent has been recorded."""
+
+    thread_id: UUID
+    line: Line
+    message: OutboundMessage
+    send_by: datetime
+
+
+class Sender:
+    """Opens carriers and hands messages over, once each."""
+
+    def __init__(
+        self, accounts: Accounts, providers: Mapping[str, Provider], links: MediaLinks, clock: Clock
+    ) -> None:
+        self._accounts = accounts
+        self._providers = providers
+        self._links = links
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._lines: dict[UUID, Line] = {}
+
+    def line(self, our_address: str, mapping_id: UUID) -> Line:
+        """The carrier of the mapping that has our address now, else of this one; opened anew when its
+        account changed. Raises NotFound.
+        """
+        mapping, account = self._accounts.carrying(our_address, mapping_id)
+        mapping_id = mapping.id
+        with self._lock:
+            line = self._lines.get(mapping_id)
+            if line is None or line.account is not account:
+                if line is not None:
+                    line.carrier.close()
+                line = self._open(account, mapping.settings.provider_name)
+                self._lines[mapping_id] = line
+            return line
+
+    def _open(self, account: Account, provider_name: str) -> Line:
+        provider = self._providers.get(provider_name)
+        if provider is None:
+            problem = FieldError("provider", f"“{provider_name}” is not installed here")
+            return Line(account, _OutOfOrder(problem), provider_name, can_find=False)
+        missing = provider.missing_credentials(account)
+        if missing:
+            problem = FieldError(f"credentials.{missing[0]}", f"is missing on mapping {account.code}")
+            return Line(account, _OutOfOrder(problem), provider_name, can_find=False)
+        return Line(account, provider.open(account), provider.scope(account), provider.can_find)
+
+    def outbound(self, message: Message, attempt: int, now: datetime) -> OutboundMessage:
+        """What the provider is given for an attempt."""
+        return OutboundMessage(
+            message_id=message.id,
+            attempt=attempt,
+            our_address=message.our_address,
+            customer_address=message.customer_address,
+            text=message.text,
+            media_urls=tuple(self._links.url(media_id, now) for media_id in message.media_ids),
+            valid_for=max(1, int((message.expires_at - now).total_seconds())),
+        )
+
+    def send(self, attempt: Attempt) -> SendSettled:
+        """Hand a message over; what came of it. Raises nothing."""
+        now = self._clock.now()
+        if now >= attempt.send_by:
+            # A new owner of the lane may believe by now that this attempt never started.
+            return settled(attempt, Outcome.POSTPONED, detail="its turn came too late", retry_at=now)
+        try:
+            handover = attempt.line.carrier.send(attempt.message)
+        except NotTaken as error:
+            retry_at = self._clock.now() + _pause(attempt.message.attempt, error.retry_after)
+            return settled(attempt, Outcome.POSTPONED, error=error, retry_at=retry_at)
+        except OptedOut as error:
+            return settled(attempt, Outcome.OPTED_OUT, error=error)
+        except Rejected as error:
+            return settled(attempt, Outcome.REJECTED, error=error)
+        except SendError as error:
+            return settled(attempt, Outcome.IN_DOUBT, error=error)
+        except Exception as error:  # a provider's bug says nothing about whether the message went
+            log.exception("message %s: the provider's carrier failed", attempt.message.message_id)
+            return settled(
+                attempt, Outcome.IN_DOUBT, detail=f"{type(error).__name__} in the provider's carrier"
+            )
+        return settled(attempt, Outcome.ACCEPTED, provider_message_id=handover.provider_message_id)
+
+    def close(self) -> None:
+        """Close every carrier."""
+        with self._lock:
+            for line in self._lines.values():
+                line.carrier.close()
+            self._lines.clear()
+
+
+class _OutOfOrder(Carrier):
+    """Stands in where a mapping was fit to send when it was activated, and is not any more."""
+
+    def __init__(self, problem: FieldError) -> None:
+        self._problem = problem
+
+    def send(self, message: OutboundMessage) -> Handover:
+        raise Misconfigured(f"{self._problem.field} {self._problem.message}")
+
+    def check(self) -> list[FieldError]:
+        return [self._problem]
+
+
+def settled(
+    attempt: Attempt,
+    outcome: Outcome,
+    *,
+    provider_message_id: str | None = None,
+    error: SendError | None = None,
+    detail: str = "",
+    retry_at: datetime | None = None,
+    reconciled: bool = False,
+) -> SendSettled:
+    """The fact that an attempt came to this."""
+    return SendSettled(
+        key=attempt.thread_id,
+        message_id=attempt.message.message_id,
+        attempt=attempt.message.attempt,
+        outcome=outcome,
+        scope=attempt.line.scope,
+        provider_message_id=provider_message_id,
+        error_code=error.code if error else None,
+        detail=error.detail if error else detail,
+        retry_at=retry_at,
+        reconciled=reconciled,
+    )
+
+
+def segments_per_second(options: Mapping[str, OptionValue]) -> float:
+    """The rate of each of a mapping's numbers."""
+    value = options.get("segments_per_second", DEFAULT_SEGMENTS_PER_SECOND)
+    return float(value) if isinstance(value, int | float) else DEFAULT_SEGMENTS_PER_SECOND
+
+
+def _pause(attempt: int, asked: float | None) -> timedelta:
+    """How long to wait before the next attempt: doubling, or longer when the provider asked for it."""
+    doubled = min(LONGEST_RETRY, FIRST_RETRY * (1 << min(attempt - 1, 10)))
+    return max(doubled, timedelta(seconds=asked or 0))
