@@ -5,7 +5,7 @@ from uuid import UUID
 from domain.errors import NotFound
 from domain.ids import Identities
 from domain.mapping_settings import MappingSettings
-from domain.mappings import Mapping
+from domain.mappings import Claim, Mapping
 from domain.ports import EventStore, Secrets
 from domain.providers import Account
 
@@ -37,6 +37,13 @@ class Accounts:
         if not isinstance(found, Mapping):
             raise NotFound(f"there is no mapping {mapping_id}")
         return found, self.of(found)
+
+    def carrying(self, our_address: str, mapping_id: UUID) -> tuple[Mapping, Account]:
+        """The mapping that has our address now (it may have been moved), else this one. Raises NotFound."""
+        claim_id = self._ids.claim(our_address)
+        claim = self._store.load({claim_id}).get(claim_id)
+        owner = claim.owner if isinstance(claim, Claim) else None
+        return self.by_id(self._ids.mapping(owner) if owner else mapping_id)
 
     def of(self, mapping: Mapping) -> Account:
         """The account of a mapping as it is now."""

@@ -6,6 +6,7 @@ being *possible*, not valid, so that numbers reserved for tests and fiction pass
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
@@ -41,6 +42,8 @@ def country(raw: str) -> str:
     return code
 
 
+# The same customers text again and again, and the tables are slow to ask.
+@lru_cache(maxsize=20_000)
 def normalise(raw: str, default_country: str) -> str:
     """The one way to write the address `raw`, read as somebody in `default_country` would.
 

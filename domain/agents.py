@@ -218,9 +218,9 @@ class Agent(Aggregate):
         if self.connected:
             self._record(self.DeskDisconnected, at, lost_at=at + grace)
 
-    def is_lost(self, at: datetime) -> bool:
-        """Whether the grace period is over and the agent is not back."""
-        return not self.connected and self.lost_at is not None and at >= self.lost_at
+    def is_lost(self, due_at: datetime, at: datetime) -> bool:
+        """Whether the grace period that was to end then is the present one, is over, and nobody is back."""
+        return self.lost_at == due_at <= at
 
     def remove(self, by: str, at: datetime) -> None:
         """Take the agent off the list. Raises Clash while conversations are in hand."""

@@ -182,8 +182,11 @@ class Catalogue:
         """Forget the customer who uses this address: their texts and numbers can never be read again.
 
         Returns how many keys were destroyed. The views purge what they hold when they reach the position.
+        Raises Clash while a conversation with them is open.
         """
         customer_id = self._ids.customer(address)
+        if self._lookups.open_with_customer(customer_id):
+            raise Clash("a conversation with this customer is open; end it first")
         destroyed = self._keys.destroy(customer_id)
 
         def decide(world: World, at: datetime) -> int:

@@ -2,13 +2,49 @@
 
 A scope is one of our addresses, or what its provider pools it with (a Messaging Service). The
 stream begins with the first STOP: who never opted out has none.
+
+Where the scope is wider than our address there are two streams, one for each: an opt-out then holds
+for the whole pool, and still holds when the number leaves it. Either may say no.
 """
 
 from datetime import datetime
-from typing import Self
+from typing import Protocol, Self
 from uuid import UUID
 
 from domain.aggregate import Aggregate
+from domain.ids import Identities
+from domain.values import ERASED
+
+
+class Between(Protocol):
+    """What is between one of our addresses and a customer: a meeting, a conversation, a message."""
+
+    @property
+    def our_address(self) -> str:
+        """One of our addresses."""
+
+    @property
+    def customer_address(self) -> str:
+        """The customer's, unless they have been forgotten."""
+
+    @property
+    def customer_id(self) -> UUID:
+        """The customer, whether forgotten or not."""
+
+    @property
+    def consent_id(self) -> UUID:
+        """The stream of the customer's consent towards the sender scope."""
+
+
+def consents(ids: Identities, between: Between) -> tuple[UUID, ...]:
+    """The streams that say whether the customer may be texted: the sender scope's and our own address's.
+
+    Of who was forgotten only the first is known, and nothing goes to them anyway.
+    """
+    if between.customer_address == ERASED:
+        return (between.consent_id,)
+    own = ids.consent(between.our_address, between.customer_address)
+    return tuple(dict.fromkeys((between.consent_id, own)))
 
 
 class Consent(Aggregate):
@@ -21,7 +57,7 @@ class Consent(Aggregate):
 
         TOPIC = "parley.consent.created.v1"
         customer_id: UUID
-        scope: str
+        scope: str  # empty where only its id is known
         source: str
 
         def apply(self, aggregate: "Consent") -> None:

@@ -247,6 +247,11 @@ class Conversation(Aggregate):
         return cls._begin(cls.Created, conversation_id, at, **vars(parties), origin=origin, terms=terms)
 
     @property
+    def consent_id(self) -> UUID:
+        """The customer's consent towards the sender scope that it began with."""
+        return self.terms.consent_id
+
+    @property
     def is_open(self) -> bool:
         """Whether texts may still join it."""
         return self.state in (State.WAITING, State.ASSIGNED, State.CONNECT)
@@ -324,10 +329,7 @@ class Conversation(Aggregate):
     def _outcome_of(self, reason: EndReason) -> EndOutcome:
         if reason is EndReason.SINGLE:
             return EndOutcome.SINGLE
-        # Whoever ends it by hand has dealt with it, even without a word.
-        if self.answered or reason is EndReason.AGENT:
-            return EndOutcome.HANDLED
-        return EndOutcome.MISSED
+        return EndOutcome.HANDLED if self.answered else EndOutcome.MISSED
 
     def dismiss(self, by: str, at: datetime) -> None:
         """Take a missed or refused one off the list. Raises Clash when it is not on it."""

@@ -1,4 +1,4 @@
-"""What agents do: answer, start, transfer, end, and decide about what is in doubt, missed or unrouted."""
+"""What agents do: answer, start, transfer and end conversations, and come and go themselves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from domain.conversations import (
 )
 from domain.errors import Clash, Forbidden, Invalid, NotFound
 from domain.ids import Identities
-from domain.intake import Intake
 from domain.mapping_settings import MESSAGE_CHARACTERS, Status
 from domain.mappings import Claim, Mapping
-from domain.messages import REPLY_TIME, Envelope, Message, Outbound, Purpose, Resolution, Sender
+from domain.message_values import REPLY_TIME, Envelope, Outbound, Purpose, Sender
+from domain.messages import Message
 from domain.queues import SkillQueue
 from domain.sittings import Meeting, Sittings
 from domain.threads import Thread
@@ -65,10 +65,9 @@ class Started:
 class AgentDesk:
     """The agents' commands. Every one returns the position from which the views show it."""
 
-    def __init__(self, commands: Commands, sittings: Sittings, intake: Intake) -> None:
+    def __init__(self, commands: Commands, sittings: Sittings) -> None:
         self._commands = commands
         self._sittings = sittings
-        self._intake = intake
         self._ids: Identities = sittings.ids
 
     # ── texts ──────────────────────────────────────────────────────────────────────────────────
@@ -94,8 +93,8 @@ class AgentDesk:
                 raise Clash("the conversation has ended; start a new one")
             if conversation.customer_address == ERASED:
                 raise Clash("the customer has been forgotten; end the conversation")
-            world.load({conversation.terms.consent_id, conversation.thread_id})
-            self._refuse_opted_out(world, conversation.terms.consent_id)
+            world.load({conversation.thread_id, *self._sittings.consents(conversation)})
+            self._sittings.refuse_opted_out(world, conversation)
             self._speak(world, conversation, words, at)
             return message_id
 
@@ -117,7 +116,7 @@ class AgentDesk:
                 self._refuse_other_parties(world, words, start)
                 return started
             mapping, meeting = self._meeting(world, start)
-            self._refuse_opted_out(world, meeting.consent_id)
+            self._sittings.refuse_opted_out(world, meeting)
             thread = self._sittings.thread(world, meeting, at)
             if thread.open_conversation:
                 self._refuse_open(world, thread.open_conversation)
@@ -180,7 +179,7 @@ class AgentDesk:
             sender=Sender.AGENT,
             agent=words.login,
             purpose=Purpose.REPLY,
-            consent_id=conversation.terms.consent_id,
+            consent_id=conversation.consent_id,
             expires_at=at + REPLY_TIME,
             media_ids=words.media_ids,
         )
@@ -249,64 +248,6 @@ class AgentDesk:
                     raise Invalid.field("work_code", f"there is no work code {work_code}")
             self._release(world, conversation, at, wrap_up=True)
             self._sittings.end(world, conversation, EndReason.AGENT, at, by=actor.login, work_code=work_code)
-
-        return self._commands.run(decide)
-
-    def dismiss(self, actor: Actor, conversation_id: UUID) -> Done[None]:
-        """Take a missed or refused conversation off the list. Raises Clash, NotFound."""
-
-        def decide(world: World, at: datetime) -> None:
-            world.load({conversation_id})
-            conversation = world.need(Conversation, conversation_id, "conversation with that id")
-            world.load({conversation.thread_id})
-            conversation.dismiss(actor.login, at)
-            thread = world.need(Thread, conversation.thread_id, "thread of the conversation")
-            thread.follow_up((conversation_id,), at)
-
-        return self._commands.run(decide)
-
-    # ── messages that need a person ────────────────────────────────────────────────────────────
-
-    def resolve(self, actor: Actor, message_id: UUID, resolution: Resolution, why: str) -> Done[None]:
-        """Decide about a message in doubt. Raises Clash when it is not, Forbidden, NotFound."""
-
-        def decide(world: World, at: datetime) -> None:
-            world.load({message_id})
-            message = world.need(Message, message_id, "message with that id")
-            message.refuse_unless_in_doubt()
-            if message.conversation_id:
-                world.load({message.conversation_id})
-                conversation = world.get(Conversation, message.conversation_id)
-                if (
-                    not actor.is_admin
-                    and conversation
-                    and actor.login not in (conversation.agent, message.agent)
-                ):
-                    raise Forbidden("the message belongs to another agent's conversation")
-            if resolution is Resolution.RESEND:
-                world.load({message.consent_id})
-                self._refuse_opted_out(world, message.consent_id)
-            message.resolve(resolution, actor.login, why, at + REPLY_TIME, at)
-
-        return self._commands.run(decide)
-
-    def route_again(self, actor: Actor, message_id: UUID) -> Done[None]:
-        """Route an unrouted text after the fix. Raises Clash with the reason when it still has no route."""
-
-        def decide(world: World, at: datetime) -> None:
-            world.load({message_id})
-            message = world.need(Message, message_id, "message with that id")
-            world.load({message.thread_id, self._ids.claim(message.our_address)})
-            claim = world.get(Claim, self._ids.claim(message.our_address))
-            if claim is None or claim.owner is None:
-                raise Clash(f"no mapping has the number {message.our_address} yet")
-            mapping_id = self._ids.mapping(claim.owner)
-            world.load({mapping_id})
-            mapping = world.need(Mapping, mapping_id, f"mapping {claim.owner}")
-            world.load(self._intake.replay_streams(message, mapping, world))
-            problem = self._intake.replay(message, mapping, actor.login, at, world)
-            if problem:
-                raise Clash(problem)
 
         return self._commands.run(decide)
 
@@ -384,10 +325,6 @@ class AgentDesk:
     def _own(actor: Actor, conversation: Conversation) -> None:
         if not actor.is_admin and conversation.agent != actor.login:
             raise Forbidden("the conversation is not in your hands")
-
-    def _refuse_opted_out(self, world: World, consent_id: UUID) -> None:
-        if self._sittings.has_opted_out(world, consent_id):
-            raise Clash("the customer has opted out; only they can opt back in, by texting START")
 
     @staticmethod
     def _refuse_open(world: World, conversation_id: UUID) -> None:

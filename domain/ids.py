@@ -4,9 +4,12 @@ An identity is the first 128 bits of HMAC-SHA256 (RFC 2104) under the platform's
 an RFC 9562 version 8 UUID. The same fact therefore has the same id for ever, in every process.
 """
 
-import hashlib
 import hmac
+from functools import lru_cache
 from uuid import UUID
+
+REMEMBERED = 20_000
+"""Ids: every text asks for those of its thread, customer and consent several times over."""
 
 _VERSION_AND_VARIANT = (0x8 << 76) | (0x2 << 62)
 _CLEARED = (1 << 128) - 1 - ((0xF << 76) | (0x3 << 62))
@@ -19,12 +22,16 @@ class Identities:
         if len(key) < 32:
             raise ValueError("the identity key needs at least 32 bytes")
         self._key = key
+        self._derived = lru_cache(maxsize=REMEMBERED)(self._derive)
 
     def of(self, kind: str, *parts: str) -> UUID:
         """The id of the thing of this kind that these parts name, in this order."""
+        return self._derived(kind, *parts)
+
+    def _derive(self, kind: str, *parts: str) -> UUID:
         # Each part is preceded by its length, so that ("ab", "c") and ("a", "bc") differ.
         named = "".join(f"{len(part)}:{part}" for part in (kind, *parts))
-        digest = hmac.new(self._key, named.encode(), hashlib.sha256).digest()
+        digest = hmac.digest(self._key, named.encode(), "sha256")
         number = int.from_bytes(digest[:16], "big") & _CLEARED | _VERSION_AND_VARIANT
         return UUID(int=number)
 

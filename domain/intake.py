@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.agents import Agent, AgentStatus
-from domain.consent import Consent
 from domain.conversations import Conversation, EndReason, Origin, QueueReason
 from domain.facts import (
     DeadlineFell,
@@ -26,7 +25,8 @@ from domain.ids import Identities
 from domain.keywords import Keyword, classify
 from domain.mapping_settings import KeywordAnswers, Route, Status
 from domain.mappings import Mapping
-from domain.messages import Disposition, Envelope, Inbound, Message, Purpose, ReceiptSeen
+from domain.message_values import Disposition, Envelope, Inbound, Purpose, ReceiptSeen
+from domain.messages import Message
 from domain.sittings import Meeting, Sittings
 from domain.threads import Thread
 from domain.values import ERASED
@@ -89,9 +89,8 @@ class Intake:
                 message = world.get(Message, fact.message_id)
                 if message is None or fact.outcome is not Outcome.OPTED_OUT:
                     return set()
-                return {message.consent_id} | (
-                    {message.conversation_id} if message.conversation_id else set()
-                )
+                around = {message.conversation_id} if message.conversation_id else set()
+                return around | set(self._sittings.consents(message))
             case DeadlineFell(kind=DeadlineKind.IDLE):
                 conversation = world.get(Conversation, fact.subject_id)
                 return self._sittings.streams_to_end(conversation) if conversation else set()
@@ -123,7 +122,7 @@ class Intake:
             case ReceiptReceived():
                 self._receipt(fact, at, world, effects, known)
             case SendSettled():
-                self._settled(fact, at, world, effects)
+                self._settled(fact, at, world, effects, known)
             case DeadlineFell(kind=DeadlineKind.IDLE):
                 self._idle(fact, at, world)
             case DeadlineFell(kind=DeadlineKind.EXPIRY):
@@ -157,12 +156,13 @@ class Intake:
             return
         disposition, conversation_id = self._place(arrival, world, keyword)
         self._receive(arrival, world, disposition, conversation_id, keyword)
-        self._heed(keyword, arrival, world, answer=True)
+        # What the provider itself acted on it has answered too.
+        self._heed(keyword, arrival, world, answer=fact.keyword is None)
 
     def _keyword(self, fact: TextReceived, world: World, meeting: Meeting) -> Keyword | None:
         if fact.keyword:
             return Keyword(fact.keyword)
-        opted_out = self._sittings.has_opted_out(world, meeting.consent_id)
+        opted_out = self._sittings.has_opted_out(world, meeting)
         return classify(fact.text, opted_out=opted_out)
 
     @staticmethod
@@ -272,13 +272,11 @@ class Intake:
         if keyword is None:
             return
         meeting, at = arrival.meeting, arrival.at
-        was_out = self._sittings.has_opted_out(world, meeting.consent_id)
+        was_out = self._sittings.has_opted_out(world, meeting)
         if keyword is Keyword.STOP:
-            self._sittings.opt_out(
-                world, meeting.consent_id, meeting.customer_id, meeting.consent_scope, "text", at
-            )
-        elif keyword is Keyword.START and was_out:
-            world.need(Consent, meeting.consent_id, "consent").opt_in("text", at)
+            self._sittings.opt_out(world, meeting, meeting.consent_scope, "text", at)
+        elif keyword is Keyword.START:
+            self._sittings.opt_in(world, meeting, "text", at)
         purpose = _answer_to(keyword, was_out=was_out)
         control = arrival.mapping.settings.chat_control
         if answer and purpose and control.keyword_answers is KeywordAnswers.PARLEY:
@@ -323,23 +321,36 @@ class Intake:
             effects.unmatched.append(reference)
             return
         attempt = fact.attempt or message.accepted_as.get(fact.provider_message_id, message.attempt)
+        if fact.provider_message_id not in message.accepted_as:
+            effects.references[reference] = message.id
         message.accept(attempt, fact.scope, fact.provider_message_id, at, reconciled=True)
         message.receipt(ReceiptSeen(attempt, fact.status, fact.provider_status, fact.error_code), at)
 
-    def _settled(self, fact: SendSettled, at: datetime, world: World, effects: Effects) -> None:
+    def _settled(
+        self,
+        fact: SendSettled,
+        at: datetime,
+        world: World,
+        effects: Effects,
+        known: MappingOf[UUID, UUID],
+    ) -> None:
         message = world.need(Message, fact.message_id, "message with that id")
         if fact.outcome is Outcome.ACCEPTED:
             named = fact.provider_message_id or ""
+            reference = self.reference(fact.scope, named)
+            owner = effects.references.get(reference) or known.get(reference)
+            if fact.reconciled and owner not in (None, fact.message_id):
+                return  # the record that was found turned out to be of another message with an equal text
             if named:
-                effects.references[self.reference(fact.scope, named)] = fact.message_id
+                effects.references[reference] = fact.message_id
             message.accept(fact.attempt, fact.scope, named, at, reconciled=fact.reconciled)
         elif message.settle(fact, at) and fact.outcome is Outcome.OPTED_OUT:
             conversation = (
                 world.get(Conversation, message.conversation_id) if message.conversation_id else None
             )
-            scope = conversation.terms.consent_scope if conversation else message.our_address
-            source = "the provider's opt-out list"
-            self._sittings.opt_out(world, message.consent_id, message.customer_id, scope, source, at)
+            is_theirs = conversation is not None and conversation.consent_id == message.consent_id
+            scope = conversation.terms.consent_scope if conversation and is_theirs else ""
+            self._sittings.opt_out(world, message, scope, "the provider's opt-out list", at)
 
     # ── deadlines ──────────────────────────────────────────────────────────────────────────────
 
@@ -351,7 +362,7 @@ class Intake:
 
     def _agent_lost(self, fact: DeadlineFell, at: datetime, world: World) -> None:
         agent = world.get(Agent, fact.subject_id)
-        if agent is None or not agent.is_lost(at):
+        if agent is None or not agent.is_lost(fact.due_at, at):
             return
         for conversation_id in agent.in_hand:
             conversation = world.get(Conversation, conversation_id)

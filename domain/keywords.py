@@ -8,6 +8,7 @@ ask or honour. A keyword is the whole text, whatever its case, punctuation and s
 import re
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Keyword(StrEnum):
@@ -84,9 +85,10 @@ def _fold(text: str) -> str:
     """`text` in one case and one form (NFKC), nothing invisible in it, words apart by single spaces only."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     visible = _INVISIBLE_MARKS.sub("", folded)
-    return " ".join("".join(_letter_or_space(character) for character in visible).split())
+    return " ".join("".join(map(_letter_or_space, visible)).split())
 
 
+@lru_cache(maxsize=2_000)  # texts use the same few characters again and again
 def _letter_or_space(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Cf":  # zero-width characters and direction marks

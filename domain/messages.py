@@ -1,87 +1,27 @@
 """Messages: one text each, inbound or outbound, with its attempts and receipts."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+import json
+from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 from domain.aggregate import Aggregate
 from domain.errors import Clash
 from domain.facts import MediaFetched, MediaLink, Outcome, ReceiptStatus, SendSettled
-
-
-class Disposition(StrEnum):
-    """What became of an inbound text when it was taken in."""
-
-    STARTED = "started"  # it began a conversation
-    JOINED = "joined"  # it joined the open one
-    REFUSED = "refused"  # the mapping's maximum was reached
-    KEYWORD = "keyword"  # STOP, START or HELP alone
-    UNROUTED = "unrouted"  # no route has the number
-
-
-class Sender(StrEnum):
-    """Whose words an outbound message holds."""
-
-    AGENT = "agent"
-    SYSTEM = "system"
-
-
-class Purpose(StrEnum):
-    """What an outbound message is for."""
-
-    REPLY = "reply"
-    AGENT_JOINED = "agent_joined"
-    AGENT_LEFT = "agent_left"
-    TRANSFERRED = "transferred"
-    ENDED = "ended"
-    IDLE_TIMEOUT = "idle_timeout"
-    MAX_CHATS = "max_chats"
-    OPTED_OUT = "opted_out"
-    OPTED_IN = "opted_in"
-    HELP = "help"
-
-
-class MessageStatus(StrEnum):
-    """Where a message stands, in words for people too."""
-
-    RECEIVED = "received"
-    UNROUTED = "unrouted"
-    SUPPRESSED = "suppressed"  # recorded, never sent
-    REQUESTED = "requested"  # waits for its turn
-    ATTEMPTING = "attempting"
-    POSTPONED = "postponed"  # surely not taken; tried again later
-    IN_DOUBT = "in_doubt"  # nobody knows whether it went
-    ACCEPTED = "accepted"  # the provider has it
-    QUEUED = "queued"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    READ = "read"
-    UNDELIVERED = "undelivered"
-    FAILED = "failed"
-    REJECTED = "rejected"
-    BLOCKED = "blocked"  # the customer opted out before it could go
-    EXPIRED = "expired"
-    DROPPED = "dropped"  # in doubt, and given up by a person
-
-
-class Resolution(StrEnum):
-    """What a person decides about a message in doubt."""
-
-    RESEND = "resend"
-    SENT = "sent"  # it did go
-    DROP = "drop"
-
-
-WAITING = (MessageStatus.REQUESTED, MessageStatus.POSTPONED)
-"""Not handed over yet, and still to be."""
-
-REPLY_TIME = timedelta(minutes=15)
-"""A reply that could not be handed over within this time expires, and its agent is told."""
-
-NOTICE_TIME = timedelta(minutes=5)
-"""An automatic text that could not be handed over within this time is of no use any more."""
+from domain.masking import masked
+from domain.message_values import (
+    WAITING,
+    Disposition,
+    Envelope,
+    Inbound,
+    MessageStatus,
+    Outbound,
+    Purpose,
+    ReceiptSeen,
+    Resolution,
+    Sender,
+)
+from domain.values import ERASED
 
 _OUTCOME_STATUS = {
     Outcome.REJECTED: MessageStatus.REJECTED,
@@ -99,55 +39,6 @@ _RECEIPT_RANK = {
     MessageStatus.FAILED: 3,
     MessageStatus.READ: 4,
 }
-
-
-@dataclass(frozen=True)
-class ReceiptSeen:
-    """A receipt as far as it tells it from another."""
-
-    attempt: int
-    status: ReceiptStatus
-    provider_status: str
-    error_code: str | None
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """Between whom a text goes, and the text."""
-
-    thread_id: UUID
-    conversation_id: UUID | None
-    mapping_id: UUID
-    customer_id: UUID
-    our_address: str
-    customer_address: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Inbound:
-    """How a customer's text came, and what became of it."""
-
-    scope: str
-    provider_message_id: str
-    media: tuple[MediaLink, ...]
-    keyword: str | None
-    disposition: Disposition
-    reason: str = ""  # why it is unrouted
-
-
-@dataclass(frozen=True)
-class Outbound:
-    """Whose text it is, what for, and until when it may go."""
-
-    sender: Sender
-    agent: str | None
-    purpose: Purpose
-    consent_id: UUID
-    expires_at: datetime
-    media_ids: tuple[UUID, ...] = ()
-    exempt: bool = False  # the one confirmation that an opted-out customer still gets
-    suppressed: bool = False  # recorded, never sent
 
 
 class Message(Aggregate):
@@ -188,7 +79,8 @@ class Message(Aggregate):
         TOPIC = "parley.message.received.v1"
         scope: str
         provider_message_id: str
-        media: tuple[MediaLink, ...]
+        media: tuple[str, ...]  # the content types of its pictures and files
+        media_urls: str | None  # theirs, as JSON; encrypted, since whoever has the URL may have the picture
         keyword: str | None
         disposition: Disposition
         reason: str  # why it is unrouted; empty otherwise
@@ -197,8 +89,14 @@ class Message(Aggregate):
             super().apply(aggregate)
             unrouted = self.disposition is Disposition.UNROUTED
             aggregate.status = MessageStatus.UNROUTED if unrouted else MessageStatus.RECEIVED
-            aggregate.media = self.media
+            aggregate.media = self.links()
             aggregate.provider_message_id = self.provider_message_id
+
+        def links(self) -> tuple[MediaLink, ...]:
+            """Where the provider keeps its pictures and files; `ERASED` when the customer is forgotten."""
+            known = self.media_urls not in (None, ERASED)
+            urls = json.loads(self.media_urls or "") if known else [ERASED] * len(self.media)
+            return tuple(map(MediaLink, urls, self.media))
 
     class Requested(Created):
         """A text is to go out (or is only recorded, when suppressed)."""
@@ -315,9 +213,10 @@ class Message(Aggregate):
         """A person decided about a message in doubt."""
 
         TOPIC = "parley.message.resolved.v1"
+        customer_id: UUID
         resolution: Resolution
         by: str
-        why: str
+        why: str  # encrypted, since people may quote the customer
         expires_at: datetime  # of the attempt that a resend allows
 
         def apply(self, aggregate: "Message") -> None:
@@ -329,7 +228,7 @@ class Message(Aggregate):
             aggregate.expires_at = self.expires_at
 
     class Blocked(Aggregate.Event):
-        """The customer had opted out when its turn came."""
+        """The customer had opted out, or been forgotten, when its turn came."""
 
         TOPIC = "parley.message.blocked.v1"
 
@@ -374,7 +273,10 @@ class Message(Aggregate):
     @classmethod
     def receive(cls, message_id: UUID, envelope: Envelope, inbound: Inbound, at: datetime) -> Self:
         """Take in a customer's text."""
-        return cls._begin(cls.Received, message_id, at, **vars(envelope), **vars(inbound))
+        media = tuple(each.content_type for each in inbound.media)
+        urls = json.dumps([each.url for each in inbound.media]) if inbound.media else None
+        fields = {**vars(envelope), **vars(inbound), "media": media, "media_urls": urls}
+        return cls._begin(cls.Received, message_id, at, **fields)
 
     @classmethod
     def request(cls, message_id: UUID, envelope: Envelope, outbound: Outbound, at: datetime) -> Self:
@@ -397,7 +299,7 @@ class Message(Aggregate):
                 media_id=fact.media_id,
                 content_type=fact.content_type,
                 size=fact.size,
-                problem=fact.problem,
+                problem=masked(fact.problem),
             )
 
     def may_go(self, at: datetime) -> bool:
@@ -411,7 +313,7 @@ class Message(Aggregate):
         return number
 
     def block(self, at: datetime) -> None:
-        """The customer has opted out: it never goes."""
+        """The customer has opted out or was forgotten: it never goes."""
         self._record(self.Blocked, at)
 
     def accept(
@@ -438,7 +340,7 @@ class Message(Aggregate):
             attempt=fact.attempt,
             outcome=fact.outcome,
             error_code=fact.error_code,
-            detail=fact.detail,
+            detail=masked(fact.detail),
             retry_at=fact.retry_at,
         )
         return True
@@ -465,7 +367,15 @@ class Message(Aggregate):
     def resolve(self, resolution: Resolution, by: str, why: str, expires_at: datetime, at: datetime) -> None:
         """Decide about a message in doubt. Raises Clash when it is not in doubt."""
         self.refuse_unless_in_doubt()
-        self._record(self.Resolved, at, resolution=resolution, by=by, why=why, expires_at=expires_at)
+        self._record(
+            self.Resolved,
+            at,
+            customer_id=self.customer_id,
+            resolution=resolution,
+            by=by,
+            why=why,
+            expires_at=expires_at,
+        )
 
     def expire(self, at: datetime) -> bool:
         """Give it up because its time is over; False when it is not, or it has gone."""

@@ -2,7 +2,7 @@
 
 from domain.conversations import Terms
 from domain.mapping_settings import ChatControl
-from domain.messages import Purpose
+from domain.message_values import Purpose
 
 DEFAULTS = {
     Purpose.AGENT_JOINED: "{agent} has joined the conversation.",

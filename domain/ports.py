@@ -289,5 +289,8 @@ class Lookups(Protocol):
     def open_conversations(self, mapping_code: str, our_address: str | None = None) -> int:
         """How many conversations are open on a mapping, or on one of its addresses."""
 
+    def open_with_customer(self, customer_id: UUID) -> int:
+        """How many conversations are open with a customer, on all our addresses."""
+
     def waiting_in(self, queue: str) -> int:
         """How many conversations wait in a queue."""

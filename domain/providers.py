@@ -207,6 +207,12 @@ class Provider(ABC):
         """What is wrong with credentials and options that their declarations cannot say."""
         return []
 
+    def missing_credentials(self, account: Account) -> list[str]:
+        """The credentials that are needed and not there: a draft may be without."""
+        return [
+            each.name for each in self.credentials if each.required and not account.credentials.get(each.name)
+        ]
+
     def scope(self, account: Account) -> str:
         """Within what the provider's message ids are unique: the provider and, usually, its account."""
         return self.name

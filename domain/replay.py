@@ -13,12 +13,14 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate, AggregateEvent
 
-from domain.consent import Consent
+from domain.consent import Consent, consents
 from domain.conversations import Conversation, Terms
 from domain.errors import NotFound
+from domain.ids import Identities
 from domain.mapping_settings import MappingSettings
 from domain.mappings import Mapping
-from domain.messages import Disposition, Message, Sender
+from domain.message_values import Disposition, Sender
+from domain.messages import Message
 from domain.plain import event_data, event_type
 from domain.ports import EventStore, Recorded
 from domain.replay_words import Kind, Told, tell
@@ -65,17 +67,17 @@ class Timeline:
     entries: tuple[Entry, ...]
     conversation: Stream
     messages: tuple[Stream, ...]
-    consent: Stream
+    consents: tuple[Stream, ...]
 
     def state_at(self, moment: datetime) -> AsOf:
         """The conversation and its messages as of then."""
         messages = [_fold(Message, until(stream, moment)) for stream in self.messages]
-        consent = _fold(Consent, until(self.consent, moment))
+        consents = [_fold(Consent, until(stream, moment)) for stream in self.consents]
         return AsOf(
             at=moment,
             conversation=_fold(Conversation, until(self.conversation, moment)),
             messages=tuple(sorted((each for each in messages if each), key=lambda each: each.created_on)),
-            opted_out=consent is not None and consent.opted_out,
+            opted_out=any(each.opted_out for each in consents if each),
         )
 
 
@@ -87,8 +89,9 @@ def until(stream: Stream, moment: datetime) -> list[Recorded]:
 class Replay:
     """Makes timelines."""
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: EventStore, ids: Identities) -> None:
         self._store = store
+        self._ids = ids
 
     def timeline(self, conversation_id: UUID, message_ids: Iterable[UUID]) -> Timeline:
         """The timeline of a conversation, with these messages and those that its own events name.
@@ -102,9 +105,10 @@ class Replay:
         terms = started.terms
         wanted = dict.fromkeys([*_written(conversation), *message_ids])
         messages = tuple(stream for stream in map(self._store.stream, wanted) if stream)
-        consent, mapping = self._store.stream(terms.consent_id), self._store.stream(terms.mapping_id)
+        mapping = self._store.stream(terms.mapping_id)
+        consent = self._consents(conversation)
         entries = [*_of_conversation(conversation, messages), *_of_messages(messages)]
-        entries += _around(entries, [*consent, *mapping[terms.mapping_version :]], conversation)
+        entries += _around(entries, [*_told_once(consent), *mapping[terms.mapping_version :]], conversation)
         found = _fold(Mapping, mapping[: terms.mapping_version])
         return Timeline(
             conversation_id=conversation_id,
@@ -114,8 +118,12 @@ class Replay:
             entries=tuple(sorted(entries, key=lambda entry: (entry.at, entry.position))),
             conversation=conversation,
             messages=messages,
-            consent=consent,
+            consents=consent,
         )
+
+    def _consents(self, conversation: Stream) -> tuple[Stream, ...]:
+        found = _fold(Conversation, conversation)
+        return tuple(map(self._store.stream, consents(self._ids, found))) if found else ()
 
 
 # ── entries ────────────────────────────────────────────────────────────────────────────────────
@@ -154,6 +162,12 @@ def _around(entries: Iterable[Entry], others: Iterable[Recorded], conversation: 
         at = recorded.event.timestamp
         if at >= min(times) and (last is None or at <= last):
             yield _entry(recorded)
+
+
+def _told_once(consents: Iterable[Stream]) -> Iterable[Recorded]:
+    """The changes of consent. One towards two scopes is one."""
+    changes = [recorded for stream in consents for recorded in stream]
+    return {(each.event.timestamp, tell(each.event).sentence): each for each in reversed(changes)}.values()
 
 
 def _entry(recorded: Recorded, message_id: UUID | None = None) -> Entry:

@@ -10,7 +10,8 @@ from domain.consent import Consent
 from domain.conversations import AssignmentReason, Conversation, EndReason, Origin, QueueReason
 from domain.facts import Outcome
 from domain.mappings import Mapping
-from domain.messages import Disposition, Message, Resolution, Sender
+from domain.message_values import Disposition, Resolution, Sender
+from domain.messages import Message
 
 
 class Kind(StrEnum):

@@ -9,7 +9,7 @@ from domain.agents import Agent
 from domain.commands import Commands, Done
 from domain.conversations import AssignmentReason, Candidate, Conversation, State
 from domain.errors import Clash
-from domain.messages import Purpose
+from domain.message_values import Purpose
 from domain.sittings import Sittings
 from domain.world import World
 

@@ -5,12 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.capacity import Capacity
-from domain.consent import Consent
-from domain.conversations import Conversation, EndOutcome, EndReason, Origin, Parties, State, Terms
+from domain.consent import Between, Consent, consents
+from domain.conversations import Conversation, EndReason, Origin, Parties, State, Terms
+from domain.errors import Clash
 from domain.ids import Identities
 from domain.mapping_settings import Route
 from domain.mappings import Mapping
-from domain.messages import NOTICE_TIME, Envelope, Message, Outbound, Purpose, Sender
+from domain.message_values import NOTICE_TIME, Envelope, Outbound, Purpose, Sender
+from domain.messages import Message
 from domain.notices import is_suppressed, wording
 from domain.providers import Provider
 from domain.threads import Thread
@@ -58,14 +60,14 @@ class Sittings:
 
     def streams_of(self, mapping: Mapping, meeting: Meeting) -> set[UUID]:
         """What has to be loaded before a conversation of this mapping can start or end."""
-        needed = {meeting.thread_id, meeting.consent_id}
+        needed = {meeting.thread_id, *self.consents(meeting)}
         if mapping.settings.chat_control.max_chats is not None:
             needed.add(self.ids.capacity(mapping.id))
         return needed
 
     def streams_to_end(self, conversation: Conversation) -> set[UUID]:
         """What has to be loaded before a conversation can end or an automatic text can go out in it."""
-        needed = {conversation.thread_id, conversation.terms.consent_id}
+        needed = {conversation.thread_id, *self.consents(conversation)}
         if conversation.terms.counted:
             needed.add(self.ids.capacity(conversation.terms.mapping_id))
         return needed
@@ -130,7 +132,10 @@ class Sittings:
         """End a conversation: its thread is free, its place is free, its customer may be told."""
         last_agent = conversation.agent
         conversation.end(reason, at, by=by, work_code=work_code)
-        missed = conversation.outcome is EndOutcome.MISSED
+        if by is not None and conversation.needs_follow_up:
+            # Whoever ends it by hand, even without a word, has dealt with it.
+            conversation.dismiss(by, at)
+        missed = conversation.needs_follow_up
         thread = world.need(Thread, conversation.thread_id, "thread of the conversation")
         thread.end_conversation(conversation.id, last_agent, at, missed=missed)
         if conversation.terms.counted:
@@ -147,7 +152,7 @@ class Sittings:
         text = wording(purpose, conversation.terms.chat_control, agent)
         if conversation.customer_address == ERASED:
             return
-        if not text or self.has_opted_out(world, conversation.terms.consent_id):
+        if not text or self.has_opted_out(world, conversation):
             return
         thread = world.need(Thread, conversation.thread_id, "thread of the conversation")
         withheld = is_suppressed(purpose, conversation.terms) or not thread.may_text_automatically(at)
@@ -161,7 +166,7 @@ class Sittings:
             customer_address=conversation.customer_address,
             text=text,
         )
-        outbound = self._automatic(purpose, conversation.terms.consent_id, at, suppressed=withheld)
+        outbound = self._automatic(purpose, conversation.consent_id, at, suppressed=withheld)
         world.add(Message.request(message_id, envelope, outbound, at))
         if not withheld:
             thread.note_automatic_text(message_id, at)
@@ -173,7 +178,7 @@ class Sittings:
         text = wording(purpose, mapping.settings.chat_control)
         thread = self.thread(world, meeting, at)
         exempt = purpose is Purpose.OPTED_OUT
-        may_text = thread.may_text_automatically(at) and not self.has_opted_out(world, meeting.consent_id)
+        may_text = thread.may_text_automatically(at) and not self.has_opted_out(world, meeting)
         if not text or not (exempt or may_text):
             return
         envelope = Envelope(
@@ -190,20 +195,39 @@ class Sittings:
         world.add(Message.request(message_id, envelope, outbound, at))
         thread.note_automatic_text(message_id, at)
 
-    def has_opted_out(self, world: World, consent_id: UUID) -> bool:
-        """Whether the customer has opted out of the sender scope."""
-        consent = world.get(Consent, consent_id)
-        return consent is not None and consent.opted_out
+    # ── consent ────────────────────────────────────────────────────────────────────────────────
 
-    def opt_out(
-        self, world: World, consent_id: UUID, customer_id: UUID, scope: str, source: str, at: datetime
-    ) -> None:
-        """Record that the customer opted out."""
-        consent = world.get(Consent, consent_id)
-        if consent is None:
-            world.add(Consent.create(consent_id, customer_id, scope, source, at))
-        else:
-            consent.opt_out(source, at)
+    def consents(self, between: Between) -> tuple[UUID, ...]:
+        """The streams that say whether the customer may be texted."""
+        return consents(self.ids, between)
+
+    def has_opted_out(self, world: World, between: Between) -> bool:
+        """Whether the customer has opted out, of the sender scope or of our own address."""
+        found = (world.get(Consent, each) for each in self.consents(between))
+        return any(consent.opted_out for consent in found if consent)
+
+    def refuse_opted_out(self, world: World, between: Between) -> None:
+        """Raises Clash when the customer has opted out."""
+        if self.has_opted_out(world, between):
+            raise Clash("the customer has opted out; only they can opt back in, by texting START")
+
+    def opt_out(self, world: World, between: Between, scope: str, source: str, at: datetime) -> None:
+        """Record that the customer opted out, of the sender scope (which is named) and of our own address."""
+        own = self.ids.consent(between.our_address, between.customer_address)
+        for consent_id in self.consents(between):
+            consent = world.get(Consent, consent_id)
+            if consent is None:
+                named = between.our_address if consent_id == own else scope
+                world.add(Consent.create(consent_id, between.customer_id, named, source, at))
+            else:
+                consent.opt_out(source, at)
+
+    def opt_in(self, world: World, between: Between, source: str, at: datetime) -> None:
+        """Record that the customer opted back in, to both."""
+        for consent_id in self.consents(between):
+            consent = world.get(Consent, consent_id)
+            if consent:
+                consent.opt_in(source, at)
 
     @staticmethod
     def _automatic(

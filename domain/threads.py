@@ -55,7 +55,7 @@ class Thread(Aggregate):
         TOPIC = "parley.thread.conversation-ended.v1"
         conversation_id: UUID
         agent: str | None  # who had it last
-        missed: bool  # no agent answered
+        missed: bool  # no agent answered, and somebody has to see to it
 
         def apply(self, aggregate: "Thread") -> None:
             aggregate.open_conversation = None
