@@ -73,6 +73,10 @@ class _State(Collector):
         yield lanes
         parked = len(self._services.parking.parked())
         yield GaugeMetricFamily("parley_parked_facts", "Facts that wait for a person", parked)
+        unmatched = len(self._services.parking.expired_receipts(self._services.clock.now()))
+        yield GaugeMetricFamily(
+            "parley_unmatched_receipts", "Receipts that matched nothing in time", unmatched
+        )
         parts = GaugeMetricFamily("parley_part_ok", "1 when the part works", labels=("part",))
         for part in self._services.health():
             parts.add_metric((part.name,), int(part.ok))

@@ -22,7 +22,8 @@ Ledger = Sequence[Mapping[str, str]]
 AT_ONCE = 1000
 _ATTEMPT = re.compile(r"attempt=([0-9a-f]{32})\.[0-9]+$")
 _GONE_IN_VAIN = {MessageStatus.REJECTED, MessageStatus.BLOCKED, MessageStatus.EXPIRED}
-_MAY_BE_UNSENT = _GONE_IN_VAIN | {MessageStatus.IN_DOUBT, MessageStatus.SUPPRESSED}
+_IN_DOUBT = {MessageStatus.IN_DOUBT, MessageStatus.DROPPED}  # the latter: an automatic text, given up on
+_MAY_BE_UNSENT = _GONE_IN_VAIN | _IN_DOUBT | {MessageStatus.SUPPRESSED}
 _UNSETTLED = {MessageStatus.REQUESTED, MessageStatus.POSTPONED, MessageStatus.ATTEMPTING}
 
 
@@ -135,7 +136,7 @@ def _sends(store: EventStore, events: _Events, ledger: Ledger, counts: dict[str,
     replies = [each for each, (_, event) in events.requested.items() if event.agent is not None]
     counts["replies in the ledger"] = sum(times[each] for each in replies)
     counts["notices in the ledger"] = len(sent) - counts["replies in the ledger"]
-    counts["in doubt"] = sum(status is MessageStatus.IN_DOUBT for status in statuses.values())
+    counts["in doubt"] = sum(status in _IN_DOUBT for status in statuses.values())
     counts["given up"] = sum(status in _GONE_IN_VAIN for status in statuses.values())
 
 

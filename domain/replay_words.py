@@ -194,7 +194,7 @@ def _handover(event: AggregateEvent) -> Told | None:
             why = f": {event.why}" if event.why else ""
             told = Told(Kind.RESOLVED, event.by, f"{_RESOLUTIONS[event.resolution]}{why}")
         case Message.Blocked():
-            told = Told(Kind.OUTCOME, PARLEY, "Not sent: the customer had opted out")
+            told = Told(Kind.OUTCOME, PARLEY, "Not sent: the customer had opted out, or been forgotten")
         case Message.Expired():
             told = Told(Kind.OUTCOME, PARLEY, "Not sent: it could not go in its time")
     return told

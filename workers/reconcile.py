@@ -13,6 +13,7 @@ from domain.commands import Commands
 from domain.errors import NotFound
 from domain.facts import Outcome
 from domain.intake import Intake
+from domain.masking import masked
 from domain.message_values import MessageStatus, Resolution
 from domain.message_values import Sender as OutboundSender
 from domain.messages import Message
@@ -99,12 +100,13 @@ class Reconcile:
         try:
             candidates = line.carrier.find(outbound, message.attempted_at)
         except SendError as error:
-            log.info("message %s could not be looked up: %s", message.id, error.detail)
+            log.info("message %s could not be looked up: %s", message.id, masked(error.detail))
             return
-        if self._another_is_under_way(item):
+        except Exception:  # a provider's bug: the next look may fare better
+            log.exception("message %s could not be looked up", message.id)
             return
         free = (each for each in candidates if self._is_unknown(line.scope, each, taken))
-        found = next(free, None)
+        found = None if self._another_is_under_way(item) else next(free, None)
         if found is None:
             if self._looked[item.message_id, item.attempt] >= len(LOOKS):
                 self._give_up(message)
