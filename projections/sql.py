@@ -70,28 +70,28 @@ class Table:
 class Cursor:
     """Runs statements within one transaction."""
 
-    def __init__(self, library: SQLiteCursor) -> None:
-        self.library = library
+    def __init__(self, raw: SQLiteCursor) -> None:
+        self.raw = raw
         """The library's own cursor, for its tracking."""
 
     def run(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
         """Run one statement."""
-        self.library.execute(statement, values or {})
+        self.raw.execute(statement, values or {})
 
     def run_many(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one statement for each of many rows."""
         if rows:
-            self.library.executemany(statement, rows)
+            self.raw.executemany(statement, rows)
 
     def all(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows that a query finds."""
         self.run(statement, values)
-        return [dict(row) for row in self.library.fetchall()]
+        return [dict(row) for row in self.raw.fetchall()]
 
     def one(self, statement: str, values: Mapping[str, Any] | None = None) -> Row | None:
         """The first row that a query finds."""
         self.run(statement, values)
-        row = self.library.fetchone()
+        row = self.raw.fetchone()
         return None if row is None else dict(row)
 
 

@@ -78,7 +78,7 @@ class Views:
                 new = [each for each in recorded if each.position > seen]
                 if new:
                     projection.apply(cursor, new)
-                    self._positions.advance(cursor.library, projection.name, new[-1].position)
+                    self._positions.advance(cursor.raw, projection.name, new[-1].position)
         self.settle(
             scrub=any(isinstance(each.event, Customer.Created | Customer.Forgotten) for each in recorded)
         )
@@ -102,7 +102,7 @@ class Views:
 
     def position_in(self, cursor: Cursor, name: str) -> int:
         """The same, as of a transaction."""
-        return self._positions.of(cursor.library, name)
+        return self._positions.of(cursor.raw, name)
 
     def positions(self) -> dict[str, int]:
         """How far every projection has come."""
@@ -161,20 +161,20 @@ class Views:
         with self.transaction() as cursor:
             for table in projection.tables:
                 cursor.run(f"DELETE FROM {table.name}")  # noqa: S608 - a name from our own DDL
-            self._positions.forget(cursor.library, name)
+            self._positions.forget(cursor.raw, name)
         with self._changed:
             self._reached[name] = 0
         self.settle(scrub=True)
 
     def begin_again_in(self, cursor: Cursor, projection: Projection, position: int) -> None:
         """Say within a transaction that a projection's rows are as of a position, whatever it was before."""
-        self._positions.forget(cursor.library, projection.name)
+        self._positions.forget(cursor.raw, projection.name)
         if position:
-            self._positions.advance(cursor.library, projection.name, position)
+            self._positions.advance(cursor.raw, projection.name, position)
 
     def _prepare(self) -> None:
         with self.transaction() as cursor:
-            self._positions.create_in(cursor.library)
+            self._positions.create_in(cursor.raw)
             cursor.run(_MADE.ddl[0].replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
             for projection in self.projections:
                 self._make(cursor, projection)
@@ -185,7 +185,7 @@ class Views:
             return
         for table in made["tables"].split() if made else ():
             cursor.run(f"DROP TABLE {table}")
-        self._positions.forget(cursor.library, projection.name)
+        self._positions.forget(cursor.raw, projection.name)
         for statement in (each for table in projection.tables for each in table.ddl):
             cursor.run(statement)
         tables = " ".join(table.name for table in projection.tables)

@@ -1,10 +1,11 @@
 """One process that is all of Parley: it starts, answers, stops, and shares its folder with no other."""
 
 import socket
-import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,8 +27,10 @@ def process(settings: Settings) -> Iterator[Process]:
 
 
 def test_it_answers_when_it_has_started(process: Process) -> None:
-    with urllib.request.urlopen(f"{process.url}/health/ready", timeout=5) as answer:
-        assert answer.status == 200
+    connection = HTTPConnection(urlsplit(process.url).netloc, timeout=5)
+    connection.request("GET", "/health/ready")
+    assert connection.getresponse().status == 200
+    connection.close()
     assert all(each.ok for each in process.health())
 
 
