@@ -85,6 +85,7 @@ class Dispatch:
     """Works off the lanes of all sending addresses that no other dispatcher owns."""
 
     name = "dispatch"
+    pace = 0.01
 
     def __init__(
         self,

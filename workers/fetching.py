@@ -24,6 +24,7 @@ class Fetching:
     """Copies media in; what cannot be had is noted with the reason."""
 
     name = "fetching"
+    pace = 0.1
 
     def __init__(
         self,

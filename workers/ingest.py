@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 class Ingest:
     """Ingests one partition of the ingress log."""
 
+    pace = 0.004
+
     def __init__(self, partition: int, ingress: Ingress, store: EventStore, intake: Intake) -> None:
         self.name = f"ingest-{partition}"
         self._partition = partition

@@ -11,6 +11,7 @@ class Projector:
     """Fills the views. Two of them do no harm: events seen before are passed over."""
 
     name = "projector"
+    pace = 0.004
 
     def __init__(self, views: Views, store: EventStore) -> None:
         self._views = views

@@ -39,6 +39,7 @@ class Reconcile:
     """Looks attempts in doubt up."""
 
     name = "reconcile"
+    pace = 0.25
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ class Router:
     """Matches conversations with agents."""
 
     name = "router"
+    pace = 0.02
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ class SimulatedReceipts:
     """Carries the simulated handsets' receipts back."""
 
     name = "simulated-receipts"
+    pace = 0.02
 
     def __init__(self, network: SimulatedNetwork, ingress: Ingress) -> None:
         self._network = network

@@ -65,6 +65,7 @@ class Supervisor:
                 state.failures, state.problem, state.stepped_at = 0, "", time.monotonic()
                 if not busy and not self._stopping.is_set():
                     worker.wait(IDLE_WAIT)
+                    self._stopping.wait(max(0.0, state.stepped_at + worker.pace - time.monotonic()))
             except Exception as error:  # whatever it was, the worker starts again from what is stored
                 pause = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(state.failures, 20))
                 state.failures += 1

@@ -21,6 +21,7 @@ class Timers:
     """Puts due deadlines on the log."""
 
     name = "timers"
+    pace = 0.05
 
     def __init__(self, views: Views, ingress: Ingress, clock: Clock, lease: HeldLease) -> None:
         self._views = views

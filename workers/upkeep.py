@@ -17,6 +17,7 @@ class Upkeep:
     """Trims the ingress log."""
 
     name = "upkeep"
+    pace = 1.0
 
     def __init__(
         self,

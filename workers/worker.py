@@ -13,6 +13,12 @@ class Worker(Protocol):
     def name(self) -> str:
         """What it is called in logs and health."""
 
+    @property
+    def pace(self) -> float:
+        """Seconds, at least, from one look that found nothing to do to the next: what comes meanwhile is
+        dealt with together, which costs a fraction of dealing with it one by one.
+        """
+
     def step(self) -> bool:
         """Do a bounded piece of work; whether there may be more to do at once."""
 

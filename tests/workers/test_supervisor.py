@@ -1,7 +1,9 @@
 """The supervisor: runs, restarts, stops."""
 
 import threading
+import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -15,6 +17,7 @@ class Scripted:
     """A worker that does what its script says at each step, then has nothing to do."""
 
     name = "scripted"
+    pace = 0.0
 
     def __init__(self, script: list[Callable[[], bool]]) -> None:
         self._script = script
@@ -133,3 +136,27 @@ def test_a_stop_lets_a_step_finish_and_names_who_did_not() -> None:
     go_on.set()
     assert running.stop(SOON) == []
     assert finished.is_set()
+
+
+def test_a_worker_that_finds_nothing_looks_again_at_its_own_pace() -> None:
+    looks: list[float] = []
+
+    class Eager:
+        name = "eager"
+        pace = 0.05
+
+        def step(self) -> bool:
+            looks.append(time.monotonic())
+            if len(looks) == 4:
+                enough.set()
+            return False
+
+        def wait(self, timeout: float) -> None:
+            return  # something happens all the time
+
+    enough = threading.Event()
+    supervisor = Supervisor([Eager])
+    supervisor.start()
+    assert enough.wait(SOON)
+    assert supervisor.stop(5) == []
+    assert all(later - earlier > 0.049 for earlier, later in pairwise(looks))
