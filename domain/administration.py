@@ -1,5 +1,6 @@
 """What admins do: mappings, and the claims, queues and connections that they take up."""
 
+from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from domain.mappings import Claim, Mapping
 from domain.ports import Lookups, Secrets
 from domain.providers import Account, Provider
 from domain.queues import SkillQueue
+from domain.values import DeliveryProvider, conversations
 from domain.world import World
 
 
@@ -42,12 +44,15 @@ class MappingAdministration:
         secrets: Secrets,
         providers: MappingOf[str, Provider],
         lookups: Lookups,
+        deliveries: Collection[DeliveryProvider],
     ) -> None:
+        """`deliveries`: where this installation can deliver conversations to."""
         self._commands = commands
         self._ids = ids
         self._secrets = secrets
         self._providers = providers
         self._lookups = lookups
+        self._deliveries = deliveries
 
     def add(self, actor: Actor, draft: MappingDraft) -> Done[int]:
         """Add a mapping; its version. Raises Invalid, Clash (code or address taken)."""
@@ -95,7 +100,7 @@ class MappingAdministration:
             mapping = self._need(world, code, expected_version)
             count = self._lookups.open_conversations(code)
             if count:
-                raise Clash(f"{count} conversations are open on {code}; pause it until they have ended")
+                raise Clash(f"{conversations(count)} open on {code}; pause it until none is")
             bare = replace(mapping.settings, routes=(), connection=None)
             self._take_up(world, mapping.settings, bare, at)
             mapping.delete(actor.login, at)
@@ -176,6 +181,9 @@ class MappingAdministration:
     def _validate(self, settings: MappingSettings, secrets: MappingOf[str, str]) -> None:
         provider = self._providers.get(settings.provider_name)
         found = problems(settings, provider)
+        if settings.status is not Status.DRAFT and settings.delivery_provider not in self._deliveries:
+            message = f"no delivery to {settings.delivery_provider} is installed here: it can only be a draft"
+            found.append(FieldError("delivery_provider", message))
         if provider and settings.status is not Status.DRAFT:
             account = Account(
                 mapping_id=self._ids.mapping(settings.code),
@@ -196,7 +204,7 @@ class MappingAdministration:
             if new.route(route.address) is None:
                 count = self._lookups.open_conversations(old.code, route.address)
                 if count:
-                    message = f"{route.address} has {count} open conversations; it cannot be removed yet"
+                    message = f"{route.address} has {conversations(count)} open; it cannot be removed yet"
                     raise Clash(message, "routes")
 
     def _take_up(self, world: World, old: MappingSettings | None, new: MappingSettings, at: datetime) -> None:

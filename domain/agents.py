@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.aggregate import Aggregate
 from domain.errors import Clash
+from domain.values import conversations
 
 
 class AgentStatus(StrEnum):
@@ -196,7 +197,7 @@ class Agent(Aggregate):
         """Become available, away or offline. Raises Clash when going offline with work in hand."""
         if status is AgentStatus.OFFLINE and self.in_hand:
             raise Clash(
-                f"{self.login} has {len(self.in_hand)} conversations in hand; "
+                f"{self.login} has {conversations(len(self.in_hand))} in hand; "
                 "end or transfer them first, or log off with requeue",
                 "status",
             )
@@ -225,5 +226,5 @@ class Agent(Aggregate):
     def remove(self, by: str, at: datetime) -> None:
         """Take the agent off the list. Raises Clash while conversations are in hand."""
         if self.in_hand:
-            raise Clash(f"agent {self.login} has {len(self.in_hand)} conversations in hand")
+            raise Clash(f"agent {self.login} has {conversations(len(self.in_hand))} in hand")
         self._record(self.Removed, at, by=by)

@@ -16,6 +16,7 @@ from domain.ids import Identities
 from domain.mapping_settings import CODE, CODE_HELP, MESSAGE_CHARACTERS, NAME_CHARACTERS
 from domain.ports import CustomerKeys, Lookups
 from domain.queues import SkillQueue
+from domain.values import conversations
 from domain.work_codes import WorkCode
 from domain.world import World
 
@@ -54,7 +55,7 @@ class Catalogue:
             queue = _existing(world, SkillQueue, self._ids.queue(code), f"queue {code}")
             waiting = self._lookups.waiting_in(code)
             if waiting:
-                raise Clash(f"{waiting} conversations wait in queue {code}")
+                raise Clash(f"{conversations(waiting)} waiting in queue {code}")
             queue.remove(actor.login, at)
 
         return self._commands.run(decide)

@@ -11,3 +11,8 @@ class DeliveryProvider(StrEnum):
 
     SYMBEE = "symbee"  # Parley's own skill queues and agent desk
     AMAZON = "amazon"  # Amazon Connect chat
+
+
+def conversations(count: int) -> str:
+    """So many conversations, in words: "1 conversation", "2 conversations"."""
+    return f"{count} conversation" if count == 1 else f"{count} conversations"

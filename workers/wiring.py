@@ -44,6 +44,7 @@ from domain.media_links import MediaLinks
 from domain.ports import Clock
 from domain.routing import Routing
 from domain.sittings import Sittings
+from domain.values import DeliveryProvider
 from projections.configuration_queries import ViewLookups
 from projections.registry import open_views
 from workers.demo_cast import HANDSETS, PEOPLE
@@ -59,6 +60,9 @@ from workers.simulation import SimulatedReceipts
 from workers.timers import Timers
 from workers.upkeep import Upkeep
 from workers.worker import HeldLease, Worker
+
+DELIVERIES = frozenset({DeliveryProvider.SYMBEE})
+"""Where conversations can be delivered to: so far, Parley's own desk."""
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +137,9 @@ class Platform:
         self.attention = Attention(self.commands, self.sittings, self.intake)
         self.routing = Routing(self.commands, self.sittings)
         lookups = ViewLookups(self.views)
-        self.mappings = MappingAdministration(self.commands, self.ids, self.secrets, self.providers, lookups)
+        self.mappings = MappingAdministration(
+            self.commands, self.ids, self.secrets, self.providers, lookups, DELIVERIES
+        )
         self.catalogue = Catalogue(self.commands, self.ids, lookups, self.keyring)
         url = self.public_url
         self.accounts = Accounts(self.store, self.secrets, self.ids, url)

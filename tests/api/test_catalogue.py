@@ -90,7 +90,7 @@ def test_what_is_in_use_is_not_removed(admin: Caller) -> None:
     admin.platform.counts.waiting["OTHER"] = 4
     refused = admin.delete("/queues/OTHER")
     assert refused.status_code == 409
-    assert "4 conversations wait" in refused.text
+    assert "4 conversations waiting" in refused.text
 
 
 def test_an_agent_of_an_unknown_queue(admin: Caller) -> None:

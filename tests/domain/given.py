@@ -42,6 +42,7 @@ from domain.providers import Provider
 from domain.routing import Routing, Waiting, choose
 from domain.sittings import Sittings
 from domain.threads import Thread
+from domain.values import DeliveryProvider
 from domain.world import World
 from tests.fakes.clock import FakeClock
 from tests.fakes.event_store import InMemoryCustomerKeys, InMemoryEventStore, Shelf
@@ -114,7 +115,9 @@ class Stage:
         self.attention = Attention(commands, self.sittings, self.intake)
         self.routing = Routing(commands, self.sittings)
         self.catalogue = Catalogue(commands, self.ids, self.lookups, InMemoryCustomerKeys(self.shelf))
-        self.administration = MappingAdministration(commands, self.ids, self.secrets, providers, self.lookups)
+        self.administration = MappingAdministration(
+            commands, self.ids, self.secrets, providers, self.lookups, frozenset(DeliveryProvider)
+        )
         self.catalogue.put_queue(ADMIN, "SUPPORT", "Support", new=True)
         self.catalogue.put_queue(ADMIN, "SALES", "Sales", new=True)
         if self.mapping:

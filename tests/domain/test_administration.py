@@ -180,7 +180,7 @@ def test_a_route_in_use_is_not_removed(stage: Stage) -> None:
     stage.change(routes=(SUPPORT, SALES))
     stage.text()
     stage.text(customer=OTHER)
-    with pytest.raises(Clash, match=f"\\{OURS} has 2 open conversations") as caught:
+    with pytest.raises(Clash, match=f"\\{OURS} has 2 conversations open") as caught:
         stage.change(routes=(SALES,))
     assert caught.value.field == "routes"
     stage.change(routes=(SUPPORT,))  # the other one is free
@@ -239,7 +239,7 @@ def test_a_connection_knows_its_mappings(stage: Stage) -> None:
 
 def test_a_mapping_with_open_conversations_is_not_deleted(stage: Stage) -> None:
     stage.text()
-    with pytest.raises(Clash, match="1 conversations are open on TW; pause it"):
+    with pytest.raises(Clash, match="1 conversation open on TW; pause it"):
         stage.administration.delete(ADMIN, "TW", None)
     stage.clock.advance(10 * MINUTE)
     stage.idle()

@@ -121,7 +121,7 @@ def test_a_queue_in_use_is_not_removed_naming_the_users(stage: Stage) -> None:
 def test_a_queue_where_somebody_waits_is_not_removed(stage: Stage) -> None:
     stage.text()
     stage.desk.transfer_to_queue(ADMIN, stage.conversation().id, "SALES")
-    with pytest.raises(Clash, match="1 conversations wait in queue SALES"):
+    with pytest.raises(Clash, match="1 conversation waiting in queue SALES"):
         stage.catalogue.remove_queue(ADMIN, "SALES")
     stage.clock.advance(10 * MINUTE)
     stage.idle()
@@ -176,7 +176,7 @@ def test_an_agent_with_work_in_hand_is_not_removed(stage: Stage) -> None:
     stage.agent("ana")
     stage.text()
     stage.route()
-    with pytest.raises(Clash, match="agent ana has 1 conversations in hand"):
+    with pytest.raises(Clash, match="agent ana has 1 conversation in hand"):
         stage.catalogue.remove_agent(ADMIN, "ana")
     stage.desk.end(ANA, stage.conversation().id, None)
     stage.catalogue.remove_agent(ADMIN, "ana")

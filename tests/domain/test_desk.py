@@ -327,7 +327,7 @@ def test_a_reply_in_the_next_conversation_is_writing_back_too(stage: Stage) -> N
 
 
 def test_logging_off_with_work_in_hand_is_refused(busy: Stage) -> None:
-    with pytest.raises(Clash, match="has 1 conversations in hand"):
+    with pytest.raises(Clash, match="has 1 conversation in hand"):
         busy.desk.change_status(ANA, "ana", AgentStatus.OFFLINE, requeue=False)
     busy.desk.change_status(ANA, "ana", AgentStatus.AWAY, requeue=False)
     assert busy.agent_now().in_hand != ()

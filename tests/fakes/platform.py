@@ -35,6 +35,7 @@ from domain.intake import Intake
 from domain.media_links import MediaLinks
 from domain.providers import Provider
 from domain.sittings import Sittings
+from domain.values import DeliveryProvider
 from projections.registry import open_views
 
 PUBLIC_URL = "https://sms.example.com"
@@ -110,7 +111,9 @@ class Platform:
             people=AccountStore(self.database, self.clock, PasswordHasher(1, 8, 1)),
             accounts=Accounts(self.store, secrets, ids, url),
             providers=providers,
-            mappings=MappingAdministration(commands, ids, secrets, providers, self.counts),
+            mappings=MappingAdministration(
+                commands, ids, secrets, providers, self.counts, frozenset(DeliveryProvider)
+            ),
             catalogue=Catalogue(commands, ids, self.counts, keyring),
             desk=AgentDesk(commands, sittings),
             attention=Attention(commands, sittings, Intake(ids, sittings)),

@@ -65,7 +65,10 @@ def test_a_route_in_use_cannot_be_removed(stage: Stage, ana: Agent) -> None:
     stage.text(CUSTOMER, "Hello")
     stage.text(OTHER_CUSTOMER, "Hello")
     problem = stage.modify(expect=409, routes=[SALES_ROUTE])
-    assert (problem["errors"][0]["field"], f"{SUPPORT} has 2 open" in problem["detail"]) == ("routes", True)
+    assert (problem["errors"][0]["field"], f"{SUPPORT} has 2 conversations open" in problem["detail"]) == (
+        "routes",
+        True,
+    )
     for customer in (CUSTOMER, OTHER_CUSTOMER):
         ana.end(stage.conversation(customer))
     stage.modify(routes=[SALES_ROUTE])
@@ -87,7 +90,7 @@ def test_who_read_an_older_version_is_refused(stage: Stage) -> None:
 def test_a_mapping_is_deleted_only_when_none_is_open_and_pausing_drains_it(stage: Stage, ana: Agent) -> None:
     stage.text(CUSTOMER, "Hello")
     problem = stage.admin.delete("/mappings/TW", expect=409, If_Match="*")
-    assert problem["detail"].startswith("1 conversations are open on TW")
+    assert problem["detail"].startswith("1 conversation open on TW")
     stage.modify(status="paused")
     stage.text(OTHER_CUSTOMER, "too late")
     stage.text(CUSTOMER, "still mine")
@@ -212,14 +215,14 @@ def test_a_queue_in_which_somebody_waits_is_not_removed(stage: Stage, ana: Agent
     stage.admin.post("/queues", {"code": "LATER", "name": "Later"})
     stage.text(CUSTOMER, "Hello")
     ana.transfer(stage.conversation(), queue="LATER")
-    assert "1 conversations wait" in stage.admin.delete("/queues/LATER", expect=409)["detail"]
+    assert "1 conversation waiting" in stage.admin.delete("/queues/LATER", expect=409)["detail"]
     stage.pass_minutes(10)
     stage.admin.delete("/queues/LATER")
 
 
 def test_an_agent_with_work_in_hand_is_not_removed(stage: Stage, ana: Agent) -> None:
     stage.text(CUSTOMER, "Hello")
-    assert "1 conversations in hand" in stage.admin.delete("/agents/ana", expect=409)["detail"]
+    assert "1 conversation in hand" in stage.admin.delete("/agents/ana", expect=409)["detail"]
     ana.end(stage.conversation())
     stage.admin.delete("/agents/ana")
     stage.text(CUSTOMER, "Hello again")
@@ -243,3 +246,12 @@ def test_where_connect_owns_the_number_a_route_has_neither_queue_nor_flow(stage:
     assert [each["field"] for each in problem["errors"]] == [f"routes[0].{setting}"]
     del route[setting]
     stage.admin.post("/mappings", document | {"routes": [route]}, expect=201)
+
+
+def test_what_no_adapter_delivers_can_only_be_a_draft(stage: Stage) -> None:
+    connection = {"code": "CONNECT", "name": "Connect", "region": "us-east-1"}
+    stage.admin.post("/connections", connection)
+    route = {"address": "+15005550078", "display_name": "Chat", "contact_flow": "flow"}
+    problem = stage.modify(expect=422, delivery_provider="amazon", connection="CONNECT", routes=[route])
+    assert [each["field"] for each in problem["errors"]] == ["delivery_provider"]
+    assert "only be a draft" in problem["errors"][0]["message"]
