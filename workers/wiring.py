@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -93,6 +93,7 @@ class Platform:
         public_url: str = "",
         clock: Clock | None = None,
         pool: Executor | None = None,
+        deliveries: Collection[DeliveryProvider] = DELIVERIES,
     ) -> None:
         self.settings = settings
         self.demo = demo
@@ -103,7 +104,7 @@ class Platform:
         self.files = Files.in_folder(settings.data_dir)
         self._held: list[HeldLease | LaneLeases] = []
         self._open_storage()
-        self._build_domain()
+        self._build_domain(deliveries)
         self._pool = pool or ThreadPoolExecutor(settings.send_threads, thread_name_prefix="send")
 
     def _open_storage(self) -> None:
@@ -124,7 +125,7 @@ class Platform:
         self.ingress = LogIngress(self.log, self.period_keys)
         self.views = open_views(self.files.views)
 
-    def _build_domain(self) -> None:
+    def _build_domain(self, deliveries: Collection[DeliveryProvider]) -> None:
         self.ids = Identities(platform_key(self.vault, "identities"))
         self.network = SimulatedNetwork(self.clock)
         self.providers = dict(installed_providers())
@@ -138,7 +139,7 @@ class Platform:
         self.routing = Routing(self.commands, self.sittings)
         lookups = ViewLookups(self.views)
         self.mappings = MappingAdministration(
-            self.commands, self.ids, self.secrets, self.providers, lookups, DELIVERIES
+            self.commands, self.ids, self.secrets, self.providers, lookups, deliveries
         )
         self.catalogue = Catalogue(self.commands, self.ids, lookups, self.keyring)
         url = self.public_url

@@ -98,6 +98,7 @@ class Stage:
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
     unmatched: list[ReceiptReceived] = field(default_factory=list)
     texts: int = 0
+    deliveries: frozenset[DeliveryProvider] = frozenset(DeliveryProvider)
 
     def __post_init__(self) -> None:
         self.store = InMemoryEventStore(self.shelf, self.clock)
@@ -116,7 +117,7 @@ class Stage:
         self.routing = Routing(commands, self.sittings)
         self.catalogue = Catalogue(commands, self.ids, self.lookups, InMemoryCustomerKeys(self.shelf))
         self.administration = MappingAdministration(
-            commands, self.ids, self.secrets, providers, self.lookups, frozenset(DeliveryProvider)
+            commands, self.ids, self.secrets, providers, self.lookups, self.deliveries
         )
         self.catalogue.put_queue(ADMIN, "SUPPORT", "Support", new=True)
         self.catalogue.put_queue(ADMIN, "SALES", "Sales", new=True)

@@ -377,3 +377,17 @@ def test_moves_of_nothing_to_nowhere(two: Stage) -> None:
     with pytest.raises(NotFound, match="no mapping has the address"):
         two.administration.move_address(ADMIN, "+15005550099", "TW")
     assert ANA.login not in users(two, "SUPPORT")
+
+
+# ── what is installed ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_nothing_here_delivers_can_only_be_a_draft() -> None:
+    stage = Stage(mapping=None, deliveries=frozenset({DeliveryProvider.SYMBEE}))
+    stage.catalogue.put_connection(ADMIN, "AWS", ConnectionSettings("Connect", "us-east-1"), new=True)
+    flow = Route(OURS, "Support", contact_flow="flow")
+    settings = replace(MAPPING, delivery_provider=DeliveryProvider.AMAZON, connection="AWS", routes=(flow,))
+    with pytest.raises(Invalid, match="can only be a draft") as caught:
+        stage.administration.add(ADMIN, MappingDraft(settings, SECRETS))
+    assert fields(caught) == ["delivery_provider"]
+    stage.administration.add(ADMIN, MappingDraft(replace(settings, status=Status.DRAFT), SECRETS))

@@ -246,12 +246,3 @@ def test_where_connect_owns_the_number_a_route_has_neither_queue_nor_flow(stage:
     assert [each["field"] for each in problem["errors"]] == [f"routes[0].{setting}"]
     del route[setting]
     stage.admin.post("/mappings", document | {"routes": [route]}, expect=201)
-
-
-def test_what_no_adapter_delivers_can_only_be_a_draft(stage: Stage) -> None:
-    connection = {"code": "CONNECT", "name": "Connect", "region": "us-east-1"}
-    stage.admin.post("/connections", connection)
-    route = {"address": "+15005550078", "display_name": "Chat", "contact_flow": "flow"}
-    problem = stage.modify(expect=422, delivery_provider="amazon", connection="CONNECT", routes=[route])
-    assert [each["field"] for each in problem["errors"]] == ["delivery_provider"]
-    assert "only be a draft" in problem["errors"][0]["message"]
