@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from flask_wtf.csrf import CSRFError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from domain.administration import VersionMismatch
 from domain.errors import (
@@ -125,6 +125,12 @@ def _http(error: HTTPException) -> Response:
     return problem(status, error.description or HTTPStatus(status).phrase, headers=headers)
 
 
+def _too_large(error: RequestEntityTooLarge) -> Response:
+    most = request.max_content_length
+    detail = f"the body is longer than {most} octets" if most else str(error.description)
+    return problem(413, detail, [FieldError("body", detail)])
+
+
 def _unexpected(error: Exception) -> Response:
     request_id = g.get("request_id", "")
     _log.error("request %s failed", request_id, exc_info=error)
@@ -143,6 +149,7 @@ _HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
     BadRequest: _bad_request,
     CSRFError: lambda error: problem(403, error.description, [FieldError("X-CSRFToken", error.description)]),
     ValidationError: invalid_document,
+    RequestEntityTooLarge: _too_large,
     HTTPException: _http,
     Exception: _unexpected,
 }

@@ -96,7 +96,7 @@ def test_the_picture_of_a_forgotten_customer_is_gone(scene: Scene) -> None:
         (b"<html>", "text/html", 422, ["Content-Type"]),
         (b"<html>", "image/png", 422, ["Content-Type"]),
         (b"", "image/png", 422, ["body"]),
-        (PNG + bytes(LARGEST_MEDIA), "image/png", 413, []),
+        (PNG + bytes(LARGEST_MEDIA), "image/png", 413, ["body"]),
     ],
 )
 def test_what_cannot_be_uploaded(

@@ -34,6 +34,7 @@ LISTENING = re.compile(r"Prism is listening on (http://127\.0\.0\.1:\d+)")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PAGE_URIS = ("uri", "first_page_uri", "next_page_uri", "previous_page_uri")
 LONGEST_START = 60  # seconds
+LONGEST_INSTALL = 240
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +53,24 @@ def node() -> str:
             "--ignore-scripts",
             "--loglevel=error",
         ]
-        command = [npm, "install", f"--prefix={CACHE}", *options, *PACKAGES]
-        installed = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        if installed.returncode:
-            last = (installed.stderr.strip().splitlines() or ["no reason given"])[-1]
-            pytest.skip(f"npm could not install Prism: Twilio's OpenAPI description is not checked ({last})")
+        problem = _install([npm, "install", f"--prefix={CACHE}", *options, *PACKAGES])
+        if problem:
+            pytest.skip(
+                f"npm could not install Prism: Twilio's OpenAPI description is not checked ({problem})"
+            )
         (CACHE / "complete").touch()
     return found
+
+
+def _install(command: list[str]) -> str:
+    """Why npm could not; empty when it could."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_INSTALL, check=False)
+    except subprocess.TimeoutExpired:
+        return f"it took longer than {LONGEST_INSTALL} seconds"
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or ["no reason given"])[-1]
 
 
 @pytest.fixture
