@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-LONGEST = 5000.0  # milliseconds that anything on a page may take
+LONGEST = 15000.0  # milliseconds that anything on a page may take
 
 Shoot = Callable[[Page, str], None]
 
@@ -38,9 +39,8 @@ def _install() -> None:
     """Get Debian's package where that is ours to do."""
     if os.environ.get("CI") == "true" and os.geteuid() == 0 and shutil.which("apt-get"):
         for command in (["apt-get", "update"], ["apt-get", "install", "-y", "chromium"]):
-            subprocess.run(
-                command, check=False, capture_output=True, timeout=600
-            )  # skipped aloud if it fails
+            with suppress(subprocess.TimeoutExpired):  # as when it fails: the tests skip aloud
+                subprocess.run(command, check=False, capture_output=True, timeout=600)
 
 
 @pytest.fixture(scope="session")
