@@ -52,6 +52,8 @@ def node() -> str:
             "--no-fund",
             "--ignore-scripts",
             "--loglevel=error",
+            "--fetch-timeout=20000",  # milliseconds; by default npm waits five minutes for a stuck connection
+            "--fetch-retries=4",
         ]
         problem = _install([npm, "install", f"--prefix={CACHE}", *options, *PACKAGES])
         if problem:
