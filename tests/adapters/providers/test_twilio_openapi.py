@@ -52,8 +52,11 @@ def node() -> str:
             "--no-fund",
             "--ignore-scripts",
             "--loglevel=error",
-            "--fetch-timeout=20000",  # milliseconds; by default npm waits five minutes for a stuck connection
-            "--fetch-retries=4",
+            # In milliseconds; by default npm waits five minutes for a stuck connection, one for the next try.
+            "--fetch-timeout=20000",
+            "--fetch-retries=3",
+            "--fetch-retry-mintimeout=1000",
+            "--fetch-retry-maxtimeout=5000",
         ]
         problem = _install([npm, "install", f"--prefix={CACHE}", *options, *PACKAGES])
         if problem:
