@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from adapters.write_ahead import use_write_ahead_log
 from domain.errors import LogUnavailable, OffsetOutOfRange
 from domain.ports import Appended, Clock, NewRecord, Record
 
@@ -250,7 +251,7 @@ class SQLiteLog:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(connection, BUSY_TIMEOUT)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: its plain fsync leaves data in the drive's cache
         connection.execute("PRAGMA secure_delete = ON")

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -99,7 +100,7 @@ class Database(SQLiteDatastore):
             self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")  # sorting must leave no text in files of its own
@@ -127,3 +128,17 @@ class Positions(SQLiteTrackingRecorder):
     def forget(self, cursor: SQLiteCursor, name: str) -> None:
         """Let a projection begin again from zero."""
         cursor.execute("DELETE FROM tracking WHERE application_name = :name", {"name": name})
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file: SQLite's busy timeout does not cover it while another process switches a new file."""
+    until = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore
 
+from adapters.write_ahead import use_write_ahead_log
+
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process: SQLite's own queue between processes is unfair
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,7 +118,7 @@ class Database(SQLiteDatastore):
             self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(connection, BUSY_TIMEOUT)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: its plain fsync leaves data in the drive's cache
         connection.execute("PRAGMA secure_delete = ON")
