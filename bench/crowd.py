@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bench.client import Answer, Client, Cut
 from bench.scene import WEBHOOK, Scene, sign_in
@@ -163,7 +164,7 @@ class Agent:
                 return
             if self._random.random() < ENDS:
                 path = f"/api/v1/conversations/{conversation}/end"
-                self._switch.insist(lambda path=path: client.send("POST", path, {}))  # type: ignore[misc]
+                self._switch.insist(partial(client.send, "POST", path, {}))
             else:
                 self._reply(client, conversation)
             self._switch.pause(BETWEEN_REPLIES)

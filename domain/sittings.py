@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.capacity import Capacity
 from domain.consent import Between, Consent, consents
-from domain.conversations import Conversation, EndReason, Origin, Parties, State, Terms
+from domain.conversations import Conversation, EndReason, Origin, Parties, Terms
 from domain.errors import Clash
 from domain.ids import Identities
 from domain.mapping_settings import Route
@@ -16,7 +16,7 @@ from domain.messages import Message
 from domain.notices import is_suppressed, wording
 from domain.providers import Provider
 from domain.threads import Thread
-from domain.values import ERASED, DeliveryProvider
+from domain.values import ERASED
 from domain.world import World
 
 
@@ -242,13 +242,3 @@ class Sittings:
             exempt=exempt,
             suppressed=suppressed,
         )
-
-
-def goes_to_queue(conversation: Conversation) -> bool:
-    """Whether Parley's own desk serves it."""
-    return conversation.terms.delivery_provider is DeliveryProvider.SYMBEE
-
-
-def is_waiting(conversation: Conversation) -> bool:
-    """Whether it waits in a skill queue."""
-    return conversation.state is State.WAITING
