@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from cattrs import Converter
@@ -15,45 +15,29 @@ from domain.ports import Accepted, Cipher, Log, NewRecord, Record
 TYPES: dict[str, type[Fact]] = {fact.TOPIC: fact for fact in FACTS}
 
 
-class LogIngress:
-    """An `Ingress` on any log.
+class Records(Protocol):
+    """Where records are read: a log, or a member of a group that reads one together."""
 
-    A fact's record has the fact's key and, as headers, the attributes of the CloudEvents Kafka protocol
-    binding (1.0.2), without the time: it is the record's `accepted_at`.
-    """
+    def read(self, partition: int, after: int, limit: int) -> list[Record]:
+        """At most `limit` records beyond an offset, in order."""
 
-    def __init__(self, log: Log, cipher: Cipher) -> None:
-        self._log = log
+    def wait(self, timeout: float) -> None:
+        """Return as soon as there may be more, at the latest after `timeout` seconds."""
+
+
+class LoggedFacts:
+    """A `FactSource` on any log."""
+
+    def __init__(self, records: Records, cipher: Cipher) -> None:
+        self._records = records
         self._cipher = cipher
-
-    @property
-    def partitions(self) -> int:
-        return self._log.partitions
-
-    def accept(self, facts: Sequence[Fact]) -> None:
-        """Raises LogUnavailable, or AvroError for a fact of more than a mebibyte; then none was kept."""
-        self._log.append([self._record(fact) for fact in facts])
 
     def read(self, partition: int, after: int, limit: int) -> list[Accepted]:
         """Raises OffsetOutOfRange as the log does."""
-        return [self._accepted(record) for record in self._log.read(partition, after, limit)]
-
-    def end(self, partition: int) -> int:
-        return self._log.end(partition)
+        return [self._accepted(record) for record in self._records.read(partition, after, limit)]
 
     def wait(self, timeout: float) -> None:
-        self._log.wait(timeout)
-
-    def _record(self, fact: Fact) -> NewRecord:
-        key = fact.key.bytes
-        value = self._cipher.seal(encode(fact.TOPIC, _plain.unstructure(fact)), key)
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_id": str(uuid4()),
-            "ce_type": fact.TOPIC,
-            "ce_source": "parley/ingress",
-        }
-        return NewRecord(key, value, headers)
+        self._records.wait(timeout)
 
     def _accepted(self, record: Record) -> Accepted:
         fact, problem = None, ""
@@ -73,6 +57,40 @@ class LogIngress:
         if fact.key.bytes != record.key:
             raise ValueError("key: the fact's is not the record's.")
         return fact
+
+
+class LogIngress(LoggedFacts):
+    """An `Ingress` on any log.
+
+    A fact's record has the fact's key and, as headers, the attributes of the CloudEvents Kafka protocol
+    binding (1.0.2), without the time: it is the record's `accepted_at`.
+    """
+
+    def __init__(self, log: Log, cipher: Cipher) -> None:
+        super().__init__(log, cipher)
+        self._log = log
+
+    @property
+    def partitions(self) -> int:
+        return self._log.partitions
+
+    def accept(self, facts: Sequence[Fact]) -> None:
+        """Raises LogUnavailable, or AvroError for a fact of more than a mebibyte; then none was kept."""
+        self._log.append([self._record(fact) for fact in facts])
+
+    def end(self, partition: int) -> int:
+        return self._log.end(partition)
+
+    def _record(self, fact: Fact) -> NewRecord:
+        key = fact.key.bytes
+        value = self._cipher.seal(encode(fact.TOPIC, _plain.unstructure(fact)), key)
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": str(uuid4()),
+            "ce_type": fact.TOPIC,
+            "ce_source": "parley/ingress",
+        }
+        return NewRecord(key, value, headers)
 
 
 def _whole_characters(text: str) -> str:

@@ -7,23 +7,24 @@ the whole file and so have gaps within a partition; AUTOINCREMENT keeps them fro
 
 import json
 import sqlite3
-import struct
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 
-from adapters.write_ahead import use_write_ahead_log
+from adapters.partitioning import partition_of
+from database.sqlite import use_write_ahead_log
 from domain.errors import LogUnavailable, OffsetOutOfRange
 from domain.ports import Appended, Clock, NewRecord, Record
 
 BUSY_TIMEOUT = 5.0  # seconds to wait for another process that is writing
 TRIM_CHUNK = 1_000  # records removed per transaction, so that appends get their turn in between
 
-# Times are microseconds since 1970, never less than that of the record before. `trimmed` is the highest
-# offset removed from a partition; `trimmed_at` is when the newest record removed from the file was accepted.
+# Times are microseconds since 1970. `trimmed` is the highest offset removed from a partition; `trimmed_at` is
+# when the newest record removed from the file was accepted.
 # `value` comes last, so that looking at the other columns never pages through a long one.
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS log (
@@ -51,9 +52,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(eq=False)
 class _Batch:
-    """What one caller appends: (partition, key, headers, value), and once it is durable, where it is."""
+    """What one caller appends: (partition, its own time if any, key, headers, value), and once it is
+    durable, where it is.
+    """
 
-    rows: list[tuple[int, bytes, str, bytes]]
+    rows: list[tuple[int, int | None, bytes, str, bytes]]
     appended: list[Appended] = field(default_factory=list)
     problem: str = ""
 
@@ -63,7 +66,10 @@ class _Batch:
 
 
 class SQLiteLog:
-    """A `Log` in a file of its own. Any number of threads and processes may append and read."""
+    """A `Log` in a file of its own. Any number of threads and processes may append and read.
+
+    The times that it gives itself never go back, whatever its clock does.
+    """
 
     def __init__(self, path: Path, topic: str, partitions: int, clock: Clock) -> None:
         """Open the file, creating it the first time.
@@ -79,6 +85,7 @@ class SQLiteLog:
         self._waiting: list[_Batch] = []
         self._committing = False
         self._writing = threading.Lock()  # guards the writer: appends and trims take turns
+        self._latest = 0  # the last time it gave; guarded by `_writing` too
         self._writer = self._connect()
         self._commits = threading.Condition()  # guards the next
         self._commit_count = 0
@@ -169,9 +176,10 @@ class SQLiteLog:
 
     # ── writing ────────────────────────────────────────────────────────────────────────────────
 
-    def _row(self, record: NewRecord) -> tuple[int, bytes, str, bytes]:
+    def _row(self, record: NewRecord) -> tuple[int, int | None, bytes, str, bytes]:
+        at = None if record.accepted_at is None else _micros(record.accepted_at)
         headers = json.dumps(dict(record.headers))
-        return partition_of(record.key, self._partitions), record.key, headers, record.value
+        return partition_of(record.key, self._partitions), at, record.key, headers, record.value
 
     def _commit(self, group: list[_Batch]) -> None:
         """Append all batches of a group in one transaction and give every caller its outcome."""
@@ -199,34 +207,37 @@ class SQLiteLog:
                 'SELECT coalesce((SELECT accepted_at FROM record ORDER BY "offset" DESC LIMIT 1), trimmed_at)'
                 " FROM log"
             ).fetchone()
-            at = max(previous, _micros(self._clock.now()))
-            rows = [row for batch in group for row in batch.rows]
-            offsets = range((offset or 0) + 1, (offset or 0) + 1 + len(rows))
+            self._latest = max(self._latest, previous, _micros(self._clock.now()))
+            rows = [
+                (partition, self._latest if at is None else at, key, headers, value)
+                for batch in group
+                for partition, at, key, headers, value in batch.rows
+            ]
+            first = (offset or 0) + 1
             writer.executemany(
                 "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)",
-                ((offset, row[0], at, *row[1:]) for offset, row in zip(offsets, rows, strict=True)),
+                ((offset, *row) for offset, row in enumerate(rows, first)),
             )
-        numbers = iter(offsets)
-        moment = _moment(at)
-        return [[Appended(row[0], next(numbers), moment) for row in batch.rows] for batch in group]
+        places = (Appended(row[0], offset, _moment(row[1])) for offset, row in enumerate(rows, first))
+        return [list(islice(places, len(batch.rows))) for batch in group]
 
     def _trim_chunk(self, before: int) -> int:
-        """Remove some of the oldest records; how many. Times never go back, so they are the first ones."""
+        """Remove some of the first records, up to one that was accepted later; how many."""
         with self._transaction() as writer:
-            count, last, at = writer.execute(
-                'SELECT count(*), max("offset"), max(accepted_at) FROM'
-                ' (SELECT "offset", accepted_at FROM record ORDER BY "offset" LIMIT ?) WHERE accepted_at < ?',
-                (TRIM_CHUNK, before),
-            ).fetchone()
-            if count:
+            first = writer.execute(
+                'SELECT "offset", accepted_at FROM record ORDER BY "offset" LIMIT ?', (TRIM_CHUNK,)
+            ).fetchall()
+            old = list(takewhile(lambda row: row[1] < before, first))
+            if old:
+                last, at = old[-1][0], max(at for _, at in old)
                 writer.execute(
                     "UPDATE partition SET trimmed = max(trimmed, coalesce("
                     '(SELECT max("offset") FROM record WHERE partition = number AND "offset" <= ?), -1))',
                     (last,),
                 )
-                writer.execute("UPDATE log SET trimmed_at = ?", (at,))
+                writer.execute("UPDATE log SET trimmed_at = max(trimmed_at, ?)", (at,))
                 writer.execute('DELETE FROM record WHERE "offset" <= ?', (last,))
-        return int(count)
+        return len(old)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -290,26 +301,6 @@ class SQLiteLog:
     def _check_partition(self, partition: int) -> None:
         if not 0 <= partition < self._partitions:
             raise ValueError(f"partition: {partition} is not one of 0 to {self._partitions - 1}.")
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, the same as the default partitioners of Kafka's clients choose."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-def murmur2(data: bytes) -> int:
-    """Kafka's hash of keys (`org.apache.kafka.common.utils.Utils.murmur2`) as an unsigned 32-bit number."""
-    multiplier, mask = 0x5BD1E995, 0xFFFFFFFF
-    whole = len(data) & ~3
-    result = 0x9747B28C ^ len(data)
-    for (word,) in struct.iter_unpack("<I", data[:whole]):
-        mixed = word * multiplier & mask
-        mixed = (mixed ^ mixed >> 24) * multiplier & mask
-        result = (result * multiplier & mask) ^ mixed
-    if whole < len(data):
-        result = (result ^ int.from_bytes(data[whole:], "little")) * multiplier & mask
-    result = (result ^ result >> 13) * multiplier & mask
-    return result ^ result >> 15
 
 
 def _micros(moment: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from domain.errors import NotFound
+from domain.errors import NotFound, StoreUnavailable
 from domain.ids import Identities
 from domain.mapping_settings import MappingSettings
 from domain.mappings import Claim, Mapping
@@ -19,6 +19,7 @@ class Accounts:
         self._ids = ids
         self._public_url = public_url.rstrip("/")
         self._made: dict[UUID, tuple[int, Account]] = {}
+        self._known: dict[str, tuple[Mapping, Account]] = {}
 
     def webhook_url(self, code: str) -> str:
         """The URL to paste into the provider's console."""
@@ -30,6 +31,18 @@ class Accounts:
         if not isinstance(found, Mapping):
             raise NotFound(f"there is no mapping {code}")
         return found
+
+    def receiving(self, code: str) -> tuple[Mapping, Account]:
+        """A mapping and its account, for what its provider sends: while the store is away, as they were last
+        known, so that nothing that comes meanwhile is lost. Raises NotFound, StoreUnavailable.
+        """
+        try:
+            mapping = self.mapping(code)
+            self._known[code] = mapping, self.of(mapping)
+        except StoreUnavailable:
+            if code not in self._known:
+                raise
+        return self._known[code]
 
     def by_id(self, mapping_id: UUID) -> tuple[Mapping, Account]:
         """A mapping and its account. Raises NotFound."""

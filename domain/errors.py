@@ -10,7 +10,9 @@ ParleyError
 ├── AlreadyTracked       this batch of the log was ingested before
 ├── LeaseLost            another process owns the lane now
 ├── Unreadable           encrypted under a key that is gone, or altered
-├── LogUnavailable       the log cannot promise durability now
+├── Unavailable          something that Parley stands on is away: try again later
+│   ├── LogUnavailable   the log cannot promise durability now
+│   └── StoreUnavailable the database cannot be reached, or cannot write now
 └── OffsetOutOfRange     records were removed before they were read
 """
 
@@ -88,8 +90,16 @@ class Unreadable(ParleyError):
     """Something encrypted cannot be opened: its key was destroyed, or it was altered."""
 
 
-class LogUnavailable(ParleyError):
-    """The log cannot promise durability now. Nothing was appended."""
+class Unavailable(ParleyError):
+    """Something that Parley stands on is away. Whoever asked may try the very same again."""
+
+
+class LogUnavailable(Unavailable):
+    """The log cannot promise durability now. Some of what was to be appended may be there all the same."""
+
+
+class StoreUnavailable(Unavailable):
+    """The database cannot be reached, or cannot write now. What was to be saved may be saved all the same."""
 
 
 class OffsetOutOfRange(ParleyError):

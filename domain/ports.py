@@ -34,16 +34,24 @@ class RandomIds(Protocol):
 
 @dataclass(frozen=True)
 class NewRecord:
-    """A record to append. Records with the same key keep their order."""
+    """A record to append. Records with the same key keep their order.
+
+    `accepted_at`: when it was accepted, where that was earlier than now (it comes from a spool).
+    """
 
     key: bytes
     value: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Record:
-    """A record as the log keeps it. `accepted_at` never goes back within a partition."""
+    """A record as the log keeps it.
+
+    `accepted_at` is by the clock of the process that accepted it, to the millisecond at least: processes'
+    clocks differ, and what waited in a spool comes late, so it may be earlier than that of a record before.
+    """
 
     partition: int
     offset: int
@@ -70,9 +78,10 @@ class Log(Protocol):
         """How many partitions there are, numbered from 0. Never changes."""
 
     def append(self, records: Sequence[NewRecord]) -> list[Appended]:
-        """Append all of them or none; durable when it returns. Calls from many threads share a commit.
+        """Append them; durable when it returns. Calls from many threads share a commit.
 
-        Raises LogUnavailable when durability cannot be promised now.
+        Raises LogUnavailable when durability cannot be promised now. Some may have been appended all the
+        same: what is appended must bear being there twice.
         """
 
     def read(self, partition: int, after: int, limit: int) -> list[Record]:
@@ -88,7 +97,7 @@ class Log(Protocol):
         """Return as soon as something may have been appended, at the latest after `timeout` seconds."""
 
     def trim(self, before: datetime) -> int:
-        """Remove records accepted before then; how many."""
+        """Remove records accepted before then, up to the first that was accepted later; how many."""
 
 
 # ── ingress: facts on the log ──────────────────────────────────────────────────────────────────
@@ -105,7 +114,17 @@ class Accepted:
     problem: str = ""
 
 
-class Ingress(Protocol):
+class FactSource(Protocol):
+    """Where facts are read."""
+
+    def read(self, partition: int, after: int, limit: int) -> list[Accepted]:
+        """At most `limit` facts beyond an offset, in order."""
+
+    def wait(self, timeout: float) -> None:
+        """Return as soon as a fact may have come, at the latest after `timeout` seconds."""
+
+
+class Ingress(FactSource, Protocol):
     """The only way in for facts."""
 
     @property
@@ -115,14 +134,8 @@ class Ingress(Protocol):
     def accept(self, facts: Sequence[Fact]) -> None:
         """Make the facts durable. Returns only then."""
 
-    def read(self, partition: int, after: int, limit: int) -> list[Accepted]:
-        """At most `limit` facts beyond an offset, in order."""
-
     def end(self, partition: int) -> int:
         """The offset of the last fact, -1 when there never was one."""
-
-    def wait(self, timeout: float) -> None:
-        """Return as soon as a fact may have come, at the latest after `timeout` seconds."""
 
 
 # ── the event store ────────────────────────────────────────────────────────────────────────────
@@ -193,7 +206,7 @@ class Unit:
 
 
 class EventStore(Protocol):
-    """The aggregates' events, in order, once."""
+    """The aggregates' events, in order, once. Every method may raise StoreUnavailable."""
 
     def load(self, ids: Collection[UUID]) -> dict[UUID, Aggregate]:
         """The aggregates with these ids, by one query; those that do not exist are absent."""
@@ -235,6 +248,14 @@ class Leases(Protocol):
 
     def release(self, lease: Lease) -> None:
         """Give it up early. Does nothing when it is no longer ours."""
+
+    def prolong(self, prefix: str, owner: str, duration: timedelta) -> None:
+        """Renew all the leases of an owner that begin so, those too that ran out; for names that only the
+        owner uses.
+        """
+
+    def held(self, prefix: str) -> set[str]:
+        """The names of the leases that anybody holds now, of those that begin so."""
 
 
 # ── secrets and keys ───────────────────────────────────────────────────────────────────────────

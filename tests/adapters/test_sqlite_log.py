@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sqlite_log import SQLiteLog, murmur2, partition_of
+from adapters.sqlite_log import SQLiteLog
 from domain.errors import LogUnavailable
 from domain.ports import Log, NewRecord, Record
 from tests.contracts.log_contract import ALL, PATIENCE, LogContract, after, everything, records, values
@@ -85,23 +85,6 @@ class TestSQLiteLog(LogContract):
     @pytest.fixture
     def pass_time(self, clock: FakeClock) -> Callable[[], None]:
         return clock.advance
-
-
-# org.apache.kafka.common.utils.UtilsTest.testMurmur2
-@pytest.mark.parametrize(
-    ("key", "number"),
-    [
-        (b"21", -973932308),
-        (b"foobar", -790332482),
-        (b"a-little-bit-long-string", -985981536),
-        (b"a-little-bit-longer-string", -1486304829),
-        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
-        (b"abc", 479470107),
-    ],
-)
-def test_murmur2_is_kafkas(key: bytes, number: int) -> None:
-    assert murmur2(key) == number & 0xFFFFFFFF
-    assert partition_of(key, 7) == (number & 0x7FFFFFFF) % 7
 
 
 def test_another_partition_count_is_refused(log: SQLiteLog, path: Path, clock: FakeClock) -> None:

@@ -78,6 +78,22 @@ class LeasesContract:
         leases.release(first)
         assert leases.acquire("lane", "me", LEASE) is None
 
+    def test_those_that_are_held_are_found_by_how_they_begin(
+        self, leases: Leases, other: Leases, clock: FakeClock
+    ) -> None:
+        assert leases.held("") == set()
+        over = held(leases.acquire("lane:over", "me", LEASE / 2))
+        given_up = held(leases.acquire("lane:given up", "me", LEASE))
+        for name in ("lane:a", "lane:ż%_", "relay", "LANE:b", "another lane:c"):
+            held(leases.acquire(name, "me", LEASE))
+        other.release(given_up)
+        clock.time = over.until
+        for each in (leases, other):
+            assert each.held("lane:") == {"lane:a", "lane:ż%_"}
+            assert each.held("lane:ż%") == {"lane:ż%_"}
+            assert each.held("") == {"lane:a", "lane:ż%_", "relay", "LANE:b", "another lane:c"}
+            assert each.held("nothing") == set()
+
     def test_of_many_who_ask_one_gets_it(self, leases: Leases, other: Leases) -> None:
         def ask(number: int) -> Lease | None:
             return (leases, other)[number % 2].acquire("lane", f"owner {number}", LEASE)

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -60,6 +60,13 @@ class LogContract:
         assert (record.key, record.value, dict(record.headers)) == (new.key, new.value, dict(new.headers))
         assert Appended(record.partition, record.offset, record.accepted_at) == appended
         assert record.accepted_at.utcoffset() == timedelta(0)
+
+    def test_an_acceptance_time_of_its_own_is_kept(self, log: Log) -> None:
+        earlier = datetime(2025, 12, 31, 23, 59, 59, 987_000, tzinfo=UTC)
+        places = log.append([NewRecord(b"k", b"late", accepted_at=earlier), *records("now")])
+        found = log.read(places[0].partition, -1, ALL)
+        assert [record.accepted_at for record in found] == [each.accepted_at for each in places]
+        assert places[0].accepted_at == earlier < places[1].accepted_at
 
     def test_appending_nothing_is_nothing(self, log: Log) -> None:
         assert log.append([]) == []
@@ -137,9 +144,6 @@ class LogContract:
             assert own == list(range(25))
         stored = [(r.value, Appended(r.partition, r.offset, r.accepted_at)) for r in found]
         assert sorted(stored, key=lambda each: each[0]) == sorted(acknowledged, key=lambda each: each[0])
-        for partition in range(4):
-            times = [record.accepted_at for record in found if record.partition == partition]
-            assert times == sorted(times)
 
     def test_waiting_ends_with_an_append(self, log: Log) -> None:
         log.wait(0)
@@ -173,12 +177,21 @@ class LogContract:
         assert values(log.read(partition, old[1].offset, ALL)) == ["3"]
         assert log.trim(after(old)) == 0
 
+    def test_trimming_stops_at_what_is_newer(self, log: Log, pass_time: Callable[[], None]) -> None:
+        [old] = log.append(records("old"))
+        pass_time()
+        log.append(records("new"))
+        log.append([NewRecord(b"k", b"late", accepted_at=old.accepted_at)])
+        assert log.trim(after([old])) == 1
+        assert values(log.read(old.partition, old.offset, ALL)) == ["new", "late"]
+
     def test_records_trimmed_unread_are_an_alarm(self, log: Log, open_log: Callable[[], Log]) -> None:
         places = log.append(records("1", "2"))
         partition = places[0].partition
         others = {0, 1, 2, 3} - {partition}
         log.trim(after(places))
-        for opened in (log, open_log()):
+        for reopened in (False, True):
+            opened = open_log() if reopened else log
             for unread in (-1, places[0].offset):
                 with pytest.raises(OffsetOutOfRange):
                     opened.read(partition, unread, ALL)

@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -184,6 +184,9 @@ class InMemoryEventStore:
         return Recorded(kept.recorded.position, erased)
 
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
 class InMemoryLeases:
     """The port `Leases`."""
 
@@ -205,8 +208,23 @@ class InMemoryLeases:
         with self._shelf.saved:
             held = self._shelf.leases.get(lease.name)
             if held and (held.owner, held.epoch) == (lease.owner, lease.epoch):
-                long_ago = datetime.min.replace(tzinfo=held.until.tzinfo)
-                self._shelf.leases[lease.name] = Lease(held.name, held.owner, held.epoch, long_ago)
+                self._shelf.leases[lease.name] = Lease(held.name, held.owner, held.epoch, LONG_AGO)
+
+    def prolong(self, prefix: str, owner: str, duration: timedelta) -> None:
+        with self._shelf.saved:
+            for held in list(self._shelf.leases.values()):
+                if held.name.startswith(prefix) and held.owner == owner and held.until > LONG_AGO:
+                    until = self._clock.now() + duration
+                    self._shelf.leases[held.name] = Lease(held.name, owner, held.epoch, until)
+
+    def held(self, prefix: str) -> set[str]:
+        with self._shelf.saved:
+            now = self._clock.now()
+            return {
+                each.name
+                for each in self._shelf.leases.values()
+                if each.name.startswith(prefix) and each.until > now
+            }
 
 
 class InMemoryCustomerKeys:
