@@ -1,4 +1,4 @@
-"""Accounts: the people who sign in and the keys of machines, in the store's file.
+"""Accounts: the people who sign in and the keys of machines, in the store.
 
 None of this is an event: it holds no history that anyone replays, and a backup carries it.
 """
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from adapters.event_store.database import Database, from_micros, to_micros
+from database.database import Database
+from database.sql import Row, micros, moment
 from domain.catalogue import LOGIN
 from domain.errors import Clash, FieldError, Invalid, NotFound
 from domain.mapping_settings import NAME_CHARACTERS
@@ -27,6 +27,9 @@ ADMIN_KEY_NAME = "PARLEY_ADMIN_KEY"
 PASSWORD_CHARACTERS = (8, 200)
 USE_IS_NOTED_EVERY = timedelta(minutes=1)  # a write for each request would cost more than the request
 
+_ADD_KEY = (
+    "INSERT INTO api_key VALUES (:id, :name, :hash, :roles, :created_at, :created_by, :expires_at, NULL)"
+)
 _LOGIN_HELP = "use 1 to 60 small letters, digits and . _ @ -, starting with a letter or digit"
 
 
@@ -93,60 +96,63 @@ class AccountStore:
         if draft.password is None:
             raise Invalid.field("password", "is needed")
         _check_user(draft)
-        row = (draft.login, draft.name, self._hasher.hash(draft.password), _joined(draft.roles))
-        with self._database.transaction(commit=True) as c:
-            c.execute(
-                "INSERT OR IGNORE INTO user_account VALUES (?, ?, ?, ?, ?) RETURNING login",
-                (*row, draft.disabled),
+        row = _user_row(draft, self._hasher.hash(draft.password))
+        with self._database.writing() as c:
+            added = c.one(
+                "INSERT INTO user_account VALUES (:login, :name, :hash, :roles, :disabled)"
+                " ON CONFLICT DO NOTHING RETURNING login",
+                row,
             )
-            if c.fetchone() is None:
+            if added is None:
                 raise Clash(f"there is a user {draft.login} already", "login")
 
     def modify_user(self, draft: UserDraft) -> None:
         """Replace a user's name, roles and password, or disable the user. Raises Invalid, NotFound."""
         _check_user(draft)
-        new_hash = self._hasher.hash(draft.password) if draft.password is not None else None
-        with self._database.transaction(commit=True) as c:
-            c.execute(
-                "UPDATE user_account SET name = ?, roles = ?, disabled = ?,"
-                " password_hash = coalesce(?, password_hash) WHERE login = ? RETURNING login",
-                (draft.name, _joined(draft.roles), draft.disabled, new_hash, draft.login),
+        row = _user_row(draft, self._hasher.hash(draft.password) if draft.password is not None else "")
+        with self._database.writing() as c:
+            modified = c.one(
+                "UPDATE user_account SET name = :name, roles = :roles, disabled = :disabled,"
+                " password_hash = CASE :hash WHEN '' THEN password_hash ELSE :hash END"
+                " WHERE login = :login RETURNING login",
+                row,
             )
-            if c.fetchone() is None:
+            if modified is None:
                 raise NotFound(f"there is no user {draft.login}")
 
     def remove_user(self, login: str) -> None:
         """Remove a user; open sessions end. Raises NotFound."""
-        with self._database.transaction(commit=True) as c:
-            c.execute("DELETE FROM user_account WHERE login = ? RETURNING login", (login,))
-            if c.fetchone() is None:
+        with self._database.writing() as c:
+            found = c.one("DELETE FROM user_account WHERE login = :login RETURNING login", {"login": login})
+            if found is None:
                 raise NotFound(f"there is no user {login}")
 
     def user(self, login: str) -> User | None:
         """The user with this login, disabled or not."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT * FROM user_account WHERE login = ?", (login,))
-            row = c.fetchone()
-        return row and _user(*row)
+        with self._database.reading() as c:
+            row = c.one("SELECT * FROM user_account WHERE login = :login", {"login": login})
+        return _user(row) if row else None
 
     def users(self, after: str, limit: int) -> list[User]:
         """At most `limit` users with a login beyond `after`, by login."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT * FROM user_account WHERE login > ? ORDER BY login LIMIT ?", (after, limit))
-            return [_user(*row) for row in c.fetchall()]
+        with self._database.reading() as c:
+            rows = c.all(
+                "SELECT * FROM user_account WHERE login > :after ORDER BY login LIMIT :limit",
+                {"after": after, "limit": limit},
+            )
+        return [_user(row) for row in rows]
 
     def verify(self, login: str, password: str) -> User | None:
         """The user, if login and password are right and the user is not disabled."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT * FROM user_account WHERE login = ?", (login,))
-            row = c.fetchone()
+        with self._database.reading() as c:
+            row = c.one("SELECT * FROM user_account WHERE login = :login", {"login": login})
         nobody = self._nobody  # made by whoever signs in first, whether there is such a user or not
         kept = row["password_hash"] if row else nobody
         try:
             self._hasher.verify(kept, password)
         except VerifyMismatchError:
             return None
-        user = _user(*row) if row else None
+        user = _user(row) if row else None
         return user if user and not user.disabled else None
 
     # ── API keys ───────────────────────────────────────────────────────────────────────────────
@@ -166,11 +172,10 @@ class AccountStore:
             raise Invalid(errors)
         key = secrets.token_urlsafe(32)
         kept = ApiKey(secrets.token_hex(8), name, frozenset(roles), now, by, expires_at, None)
-        with self._database.transaction(commit=True) as c:
-            c.execute("SELECT 1 FROM api_key WHERE name = ?", (name,))
-            if c.fetchone():
+        with self._database.writing() as c:
+            added = c.one(f"{_ADD_KEY} ON CONFLICT DO NOTHING RETURNING id", _key_row(kept, key))
+            if added is None:
                 raise Clash(f"there is a key {name} already", "name")
-            c.execute("INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", _key_row(kept, key))
         return kept, key
 
     def ensure_admin_key(self, key: str) -> None:
@@ -178,47 +183,50 @@ class AccountStore:
         kept = ApiKey(
             ADMIN_KEY_ID, ADMIN_KEY_NAME, frozenset({Role.ADMIN}), self._clock.now(), "settings", None, None
         )
-        with self._database.transaction(commit=True) as c:
-            c.execute("SELECT hash FROM api_key WHERE id = ?", (ADMIN_KEY_ID,))
-            row = c.fetchone()
-            if row is None or row[0] != _hash(key):
-                c.execute("DELETE FROM api_key WHERE id = ? OR hash = ?", (ADMIN_KEY_ID, _hash(key)))
-                c.execute("INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", _key_row(kept, key))
+        with self._database.writing(alone=["admin-key"]) as c:
+            row = c.one("SELECT hash FROM api_key WHERE id = :id", {"id": ADMIN_KEY_ID})
+            if row is None or row["hash"] != _hash(key):
+                new = _key_row(kept, key)
+                c.run("DELETE FROM api_key WHERE id = :id OR hash = :hash", new)
+                c.run(_ADD_KEY, new)
 
     def remove_key(self, id: str) -> None:
         """Make a key void. Raises NotFound."""
-        with self._database.transaction(commit=True) as c:
-            c.execute("DELETE FROM api_key WHERE id = ? RETURNING id", (id,))
-            if c.fetchone() is None:
+        with self._database.writing() as c:
+            if c.one("DELETE FROM api_key WHERE id = :id RETURNING id", {"id": id}) is None:
                 raise NotFound(f"there is no key {id}")
 
     def key(self, id: str) -> ApiKey | None:
         """What is kept of a key."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT * FROM api_key WHERE id = ?", (id,))
-            row = c.fetchone()
-        return row and _api_key(row)
+        with self._database.reading() as c:
+            row = c.one("SELECT * FROM api_key WHERE id = :id", {"id": id})
+        return _api_key(row) if row else None
 
     def keys(self, after: str, limit: int) -> list[ApiKey]:
         """At most `limit` keys with a name beyond `after`, by name."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT * FROM api_key WHERE name > ? ORDER BY name LIMIT ?", (after, limit))
-            return [_api_key(row) for row in c.fetchall()]
+        with self._database.reading() as c:
+            rows = c.all(
+                "SELECT * FROM api_key WHERE name > :after ORDER BY name LIMIT :limit",
+                {"after": after, "limit": limit},
+            )
+        return [_api_key(row) for row in rows]
 
     def verify_key(self, key: str) -> ApiKey | None:
         """What this key is, if it is one of ours and not expired; its use is noted."""
         hashed = _hash(key)
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT * FROM api_key WHERE hash = ?", (hashed,))
-            row = c.fetchone()
+        with self._database.reading() as c:
+            row = c.one("SELECT * FROM api_key WHERE hash = :hash", {"hash": hashed})
         if row is None or not hmac.compare_digest(row["hash"], hashed):
             return None
         found, now = _api_key(row), self._clock.now()
         if found.expires_at is not None and found.expires_at <= now:
             return None
         if found.last_used_at is None or now - found.last_used_at >= USE_IS_NOTED_EVERY:
-            with self._database.transaction(commit=True) as c:
-                c.execute("UPDATE api_key SET last_used_at = ? WHERE id = ?", (to_micros(now), found.id))
+            with self._database.writing() as c:
+                c.run(
+                    "UPDATE api_key SET last_used_at = :now WHERE id = :id",
+                    {"now": micros(now), "id": found.id},
+                )
         return found
 
 
@@ -256,24 +264,40 @@ def _roles(joined: str) -> frozenset[Role]:
     return frozenset(Role(each) for each in joined.split())
 
 
-def _user(login: str, name: str, password_hash: str, roles: str, disabled: int) -> User:
-    stamp = hashlib.sha256(password_hash.encode()).hexdigest()[:16]
-    return User(login, name, _roles(roles), bool(disabled), stamp)
+def _user(row: Row) -> User:
+    stamp = hashlib.sha256(row["password_hash"].encode()).hexdigest()[:16]
+    return User(row["login"], row["name"], _roles(row["roles"]), bool(row["disabled"]), stamp)
 
 
-def _key_row(kept: ApiKey, key: str) -> tuple[Any, ...]:
-    expires = None if kept.expires_at is None else to_micros(kept.expires_at)
-    created = to_micros(kept.created_at)
-    return kept.id, kept.name, _hash(key), _joined(kept.roles), created, kept.created_by, expires
+def _user_row(draft: UserDraft, password_hash: str) -> Row:
+    return {
+        "login": draft.login,
+        "name": draft.name,
+        "hash": password_hash,
+        "roles": _joined(draft.roles),
+        "disabled": draft.disabled,
+    }
 
 
-def _api_key(row: Any) -> ApiKey:
+def _key_row(kept: ApiKey, key: str) -> Row:
+    return {
+        "id": kept.id,
+        "name": kept.name,
+        "hash": _hash(key),
+        "roles": _joined(kept.roles),
+        "created_at": micros(kept.created_at),
+        "created_by": kept.created_by,
+        "expires_at": micros(kept.expires_at),
+    }
+
+
+def _api_key(row: Row) -> ApiKey:
     return ApiKey(
         id=row["id"],
         name=row["name"],
         roles=_roles(row["roles"]),
-        created_at=from_micros(row["created_at"]),
+        created_at=moment(row["created_at"]),
         created_by=row["created_by"],
-        expires_at=None if row["expires_at"] is None else from_micros(row["expires_at"]),
-        last_used_at=None if row["last_used_at"] is None else from_micros(row["last_used_at"]),
+        expires_at=moment(row["expires_at"]),
+        last_used_at=moment(row["last_used_at"]),
     )

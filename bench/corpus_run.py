@@ -172,8 +172,7 @@ class Run:
             InlineRun(platform, clock).pass_time(SETTLED_AFTER, every=timedelta(seconds=10))
             replies = [reply for agent in self._agents for reply in agent.replies]
             findings = judge(platform.store, self._texts, replies, self._twilio.accepted())
-            fresh = self._folder / "rebuilt.db"
-            findings.violations += compare_with_rebuild(platform.views, platform.store, fresh)
+            findings.violations += compare_with_rebuild(platform.views, platform.store)
             findings.violations += [f"fact parked: {each.reason}" for each in platform.parking.parked()]
         finally:
             platform.close()

@@ -1,20 +1,17 @@
 """What must be so after everything: judged by the event store, the views and the provider's ledger alone."""
 
 import re
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID
 
 from bench.crowd import Posted, Reply
+from database.sql import Cursor
 from domain.message_values import MessageStatus
 from domain.messages import Message
 from domain.ports import EventStore, Recorded
-from projections.registry import open_views
-from projections.views import Views
+from projections.views import Views, make_views
 
 Ledger = Sequence[Mapping[str, str]]
 """What the provider took, in order: see `bench.programs.Twilio.accepted`."""
@@ -167,24 +164,25 @@ def _statuses(store: EventStore, message_ids: Iterable[UUID]) -> dict[UUID, Mess
 # ── the views ──────────────────────────────────────────────────────────────────────────────────
 
 
-def compare_with_rebuild(views: Views, store: EventStore, fresh: Path) -> list[str]:
+def compare_with_rebuild(views: Views, store: EventStore) -> list[str]:
     """Fill new views from the first event on; in which tables they differ from those that grew."""
-    rebuilt = open_views(fresh)
-    for chunk in everything(store):
-        rebuilt.apply(rebuilt.projections, chunk)
-    rebuilt.close()
-    with closing(sqlite3.connect(views.path)) as connection:
-        connection.execute("ATTACH ? AS rebuilt", (str(fresh),))
-        rows = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")
-        tables = [name for (name,) in rows.fetchall()]
-        return [
-            f"table {table} of the views differs from a rebuild in {many} rows"
-            for table in tables
-            if (many := _differing(connection, table))
-        ]
+    kinds = [type(each) for each in views.projections]
+    with views.database.scratch() as scratch:
+        make_views(scratch, kinds)
+        rebuilt = Views(scratch, kinds)
+        for chunk in everything(store):
+            rebuilt.apply(rebuilt.projections, chunk)
+        with views.database.beside(scratch, alone=()) as (cursor, here, there):
+            tables = [table for each in kinds for table in each.tables]
+            return [
+                f"table {table.name} of the views differs from a rebuild in {many} rows"
+                for table in tables
+                if (many := _differing(cursor, here + table.name, there + table.name))
+            ]
 
 
-def _differing(connection: sqlite3.Connection, table: str) -> int:
-    one, other = (f'SELECT * FROM {name}."{table}"' for name in ("main", "rebuilt"))  # noqa: S608 - its names
-    counts = (f"SELECT count(*) FROM ({a} EXCEPT {b})" for a, b in ((one, other), (other, one)))  # noqa: S608
-    return sum(int(connection.execute(statement).fetchone()[0]) for statement in counts)
+def _differing(cursor: Cursor, one: str, other: str) -> int:
+    return sum(
+        len(cursor.all(f"SELECT * FROM {a} EXCEPT SELECT * FROM {b}"))  # noqa: S608 - names from our own DDL
+        for a, b in ((one, other), (other, one))
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID
 
+from database.sql import Cursor, Row, hexed
 from domain.messages import Message
 from domain.ports import Recorded
 from projections.history import History
@@ -21,7 +22,6 @@ from projections.history_documents import (
 )
 from projections.history_tables import ATTEMPTS, CONVERSATIONS, MESSAGES, RECEIPTS
 from projections.rows import Rows
-from projections.sql import Cursor, Row, hexed
 
 
 class _Nothing:

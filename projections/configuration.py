@@ -9,6 +9,7 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateEvent
 
+from database.sql import Row, Table, folded, hexed, micros, packed, unpacked
 from domain.agents import Agent
 from domain.canned_replies import CannedReply
 from domain.connections import Connection
@@ -18,7 +19,6 @@ from domain.queues import SkillQueue
 from domain.work_codes import WorkCode
 from projections.projection import Projection
 from projections.rows import Rows
-from projections.sql import Row, Table, folded, hexed, micros, packed, unpacked
 
 ENTRIES = Table(
     "entries",

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from database.sql import Row, hexed, like, moment, unpacked
 from domain.mapping_settings import Status
 from domain.values import DeliveryProvider
 from projections.configuration import Sort
 from projections.history_tables import IS_OPEN
 from projections.pages import Page, behind, page
-from projections.sql import Row, hexed, like, moment, unpacked
 from projections.views import Views
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from database.sql import Row, Table, hexed, micros, moment, packed, unpacked
 from domain.agents import Agent, AgentStatus
 from domain.conversations import Conversation
 from domain.facts import DeadlineKind
@@ -12,7 +13,6 @@ from domain.messages import Message
 from projections.message_status import MessageEvent, status_after
 from projections.projection import Projection
 from projections.rows import Rows
-from projections.sql import Row, Table, hexed, micros, moment, packed, unpacked
 from projections.views import Views
 
 _MINUTE = 60_000_000  # microseconds

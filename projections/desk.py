@@ -1,10 +1,10 @@
 """The desk: the agents as they are, and which conversations they have or had in their hands."""
 
+from database.sql import Row, Table, hexed, micros, packed, unpacked
 from domain.agents import Agent, AgentSettings, AgentStatus
 from domain.conversations import Conversation
 from projections.projection import Projection
 from projections.rows import Rows
-from projections.sql import Row, Table, hexed, micros, packed, unpacked
 
 AGENTS = Table(
     "agents",
@@ -62,7 +62,7 @@ class Desk(Projection):
     name = "desk"
     version = 1
     tables = (AGENTS, HOLDERS, INVOLVEMENTS)
-    by_stream = (AGENTS, HOLDERS)
+    by_stream = tables
 
     # ── agents ─────────────────────────────────────────────────────────────────────────────────
 

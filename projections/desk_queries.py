@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from database.sql import Cursor, Row, moment, unpacked
 from domain.agents import AgentStatus
 from projections.desk import Desk
 from projections.history import History
@@ -16,7 +17,6 @@ from projections.history_documents import (
     conversation_of,
     message_of,
 )
-from projections.sql import Cursor, Row, moment, unpacked
 from projections.views import Views
 
 # An agent is told of a conversation's changes while it is theirs, and once more when it has left their

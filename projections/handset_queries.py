@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
+from database.sql import hexed
 from domain.message_values import MessageStatus
 from projections.history_documents import MessageView, message_of
-from projections.sql import hexed
 from projections.views import Views
 
 ON_THE_HANDSET = (

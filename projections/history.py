@@ -1,5 +1,6 @@
 """History: every conversation and message, for the desk, the search and the API's documents."""
 
+from database.sql import Row, folded, hexed, micros, packed, unpacked
 from domain.consent import Consent
 from domain.conversations import Conversation, State
 from domain.customers import Customer
@@ -10,7 +11,6 @@ from projections.history_tables import ATTEMPTS, CONSENTS, CONVERSATIONS, MESSAG
 from projections.message_status import MessageEvent, status_after
 from projections.projection import Projection
 from projections.rows import Rows
-from projections.sql import Row, folded, hexed, micros, packed, unpacked
 
 _CONSENT_CHANGED = (
     "UPDATE conversations SET position = :position WHERE ended_at IS NULL"
@@ -40,7 +40,8 @@ class History(Projection):
     name = "history"
     version = 1
     tables = (CONVERSATIONS, MESSAGES, ATTEMPTS, RECEIPTS, CONSENTS)
-    by_stream = (CONVERSATIONS, MESSAGES)
+    by_stream = (CONVERSATIONS, MESSAGES, ATTEMPTS)
+    purged = (CONVERSATIONS, MESSAGES, ATTEMPTS)
 
     # ── conversations ──────────────────────────────────────────────────────────────────────────
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from database.sql import Row, moment, unhexed, unpacked
 from domain.conversations import EndOutcome, EndReason, Origin, State
 from domain.facts import Outcome, ReceiptStatus
 from domain.message_values import Disposition, MessageStatus, Purpose, Resolution, Sender
 from domain.values import DeliveryProvider
 from projections.history_tables import OPEN
-from projections.sql import Row, moment, unhexed, unpacked
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from database.sql import hexed, like, micros, unpacked
 from domain.conversations import EndOutcome, State
 from domain.message_values import MessageStatus
 from domain.values import ERASED
@@ -21,7 +22,6 @@ from projections.history_documents import (
     receipt_of,
 )
 from projections.pages import Page, behind, page
-from projections.sql import among, hexed, like, micros, unpacked
 from projections.views import Views
 
 _CONVERSATIONS = f"SELECT {CONVERSATION_COLUMNS} FROM conversations c {CONVERSATION_JOINS}"  # noqa: S608 - our own names
@@ -131,10 +131,9 @@ class HistoryQueries:
         Those of some queues; of all when none is named. Raises Invalid for a cursor of something else.
         """
         conditions = ["c.outcome IN ('missed', 'refused')", "c.closed = 0"]
-        values: dict[str, str] = {}
+        values = {"queues": list(queues)}
         if queues:
-            listed, values = among("queue", queues)
-            conditions.append(f"c.queue IN {listed}")
+            conditions.append("c.queue IN :queues")
         return self._conversations(conditions, values, cursor, limit, newest_first=False)
 
     def of_customer(self, customer_address: str, limit: int) -> list[ConversationView]:

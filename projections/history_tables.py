@@ -1,7 +1,7 @@
 """The tables of the history."""
 
+from database.sql import Table
 from domain.conversations import State
-from projections.sql import Table
 
 OPEN = (State.WAITING.value, State.ASSIGNED.value, State.CONNECT.value)
 """The states of a conversation that texts may still join."""

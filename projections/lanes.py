@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from database.sql import Row, Table, hexed, micros, moment, unhexed
 from domain.message_values import MessageStatus, Resolution
 from domain.messages import Message
 from projections.message_status import MessageEvent, status_after
 from projections.projection import Projection
 from projections.rows import Rows
-from projections.sql import Row, Table, hexed, micros, moment, unhexed
 from projections.views import Views
 
 OUTBOUND = Table(

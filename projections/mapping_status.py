@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from projections.sql import hexed, moment
+from database.sql import hexed, moment
 from projections.views import Views
 
 _NEWEST = 10_000

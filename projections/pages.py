@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from database.sql import Row
 from domain.errors import Invalid
-from projections.sql import Row
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from eventsourcing.domain import AggregateEvent
 
+from database.sql import Cursor, Table
 from domain.ports import Recorded
 from projections.rows import Rows
-from projections.sql import Cursor, Table
 
 Handler = Callable[[Any, Rows, Any, int], None]
 """A projection's method for one class of events: rows, the event, its position."""
@@ -26,7 +26,10 @@ class Projection(ABC):
     tables: ClassVar[tuple[Table, ...]]
 
     by_stream: ClassVar[tuple[Table, ...]] = ()
-    """Those whose key is the id of an aggregate: their rows are read ahead for a whole batch."""
+    """Those whose key is or begins with the id of an aggregate: their rows are read ahead for a batch."""
+
+    purged: ClassVar[tuple[Table, ...]] = ()
+    """Those whose rows are overwritten when a customer is forgotten."""
 
     handlers: ClassVar[Mapping[type[AggregateEvent], Handler]]
     """What it does with each class of events; others are no business of its."""

@@ -1,13 +1,12 @@
 """Refilling views from zero."""
 
-import tempfile
 from collections.abc import Callable, Collection
-from pathlib import Path
+from dataclasses import dataclass
 
+from database.sql import Cursor
 from domain.ports import EventStore
 from projections.projection import Projection
-from projections.sql import Cursor
-from projections.views import Views
+from projections.views import Views, make_views
 
 _AT_ONCE = 2000
 """Events in one transaction."""
@@ -19,24 +18,22 @@ Progress = Callable[[int, int], None]
 def rebuild(views: Views, store: EventStore, names: Collection[str], progress: Progress) -> None:
     """Refill projections from the store's first event; readers see the old rows until all new ones are there.
 
-    The new rows are made in a file of their own, in the same folder, while the views go on as they are.
+    The new rows are made in a database of their own, while the views go on as they are.
     Then one transaction puts them in the old ones' place and catches up with those, so that no position
     ever goes back; other writers wait for it. Raises KeyError for an unknown name.
     """
     known = {each.name: type(each) for each in views.projections}
     chosen = [known[name] for name in names]
-    with tempfile.TemporaryDirectory(dir=views.path.parent, prefix="rebuild-") as folder:
-        fresh = Views(Path(folder) / "views.db", chosen)
-        try:
-            _fill(fresh, store, progress)
-            with views.attached(fresh.path, "fresh") as cursor:
-                for projection in fresh.projections:
-                    _put_in_place(views, cursor, projection, store)
-        finally:
-            for name in names:
-                fresh.reset(name)  # overwrites customers' texts before the file is removed
-            fresh.close()
-    views.settle(scrub=True)
+    with views.database.scratch() as scratch:
+        make_views(scratch, chosen)
+        fresh = Views(scratch, chosen)
+        _fill(fresh, store, progress)
+        with views.database.beside(scratch, alone=names) as (cursor, here, there):
+            place = _Place(cursor, here, there)
+            for projection in fresh.projections:
+                _put_in_place(views, place, projection, store)
+            views.database.announce(cursor)
+    views.settle(table for each in chosen for table in each.tables)
 
 
 def _fill(fresh: Views, store: EventStore, progress: Progress) -> None:
@@ -50,14 +47,24 @@ def _fill(fresh: Views, store: EventStore, progress: Progress) -> None:
     progress(position, position)
 
 
-def _put_in_place(views: Views, cursor: Cursor, projection: Projection, store: EventStore) -> None:
+@dataclass(frozen=True)
+class _Place:
+    """Where both are at hand: the cursor, and what goes before a table's name here and there."""
+
+    cursor: Cursor
+    here: str
+    there: str
+
+
+def _put_in_place(views: Views, place: _Place, projection: Projection, store: EventStore) -> None:
+    cursor, here, there = place.cursor, place.here, place.there
     reached = views.position_in(cursor, projection.name)
     for table in projection.tables:
         columns = ", ".join(table.names)
-        cursor.run(f"DELETE FROM main.{table.name}")  # noqa: S608 - names from our own DDL, here and below
-        cursor.run(f"INSERT INTO main.{table.name} ({columns}) SELECT {columns} FROM fresh.{table.name}")  # noqa: S608
+        cursor.run(f"DELETE FROM {here}{table.name}")  # noqa: S608 - names from our own DDL, here and below
+        cursor.run(f"INSERT INTO {here}{table.name} ({columns}) SELECT {columns} FROM {there}{table.name}")  # noqa: S608
     row = cursor.one(
-        "SELECT notification_id AS position FROM fresh.tracking WHERE application_name = :name",
+        f"SELECT notification_id AS position FROM {there}tracking WHERE application_name = :name",  # noqa: S608
         {"name": projection.name},
     )
     position: int = row["position"] if row else 0

@@ -1,7 +1,6 @@
 """Every projection there is."""
 
-from pathlib import Path
-
+from database.database import Database
 from projections.configuration import Configuration
 from projections.deadlines import Deadlines
 from projections.desk import Desk
@@ -10,7 +9,7 @@ from projections.lanes import Lanes
 from projections.projection import Projection
 from projections.routing import Routing
 from projections.statistics import Statistics
-from projections.views import Views
+from projections.views import Views, check_views, make_views
 
 ALL: tuple[type[Projection], ...] = (
     Configuration,
@@ -23,6 +22,12 @@ ALL: tuple[type[Projection], ...] = (
 )
 
 
-def open_views(path: Path) -> Views:
-    """The views' file with every projection, made where it is missing."""
-    return Views(path, ALL)
+def migrate_views(database: Database) -> None:
+    """Make every projection's tables, or find them there. To be called once, before anybody opens them."""
+    make_views(database, ALL)
+
+
+def open_views(database: Database) -> Views:
+    """Every projection's views. Raises ValueError when they have not been migrated."""
+    check_views(database, ALL)
+    return Views(database, ALL)

@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from database.sql import Table, hexed, micros, moment
 from domain.agents import Agent
 from domain.conversations import Conversation
 from domain.routing import Waiting
 from projections.projection import Projection
 from projections.rows import Rows
-from projections.sql import Table, hexed, micros, moment
 from projections.views import Views
 
 WAITING = Table(

@@ -4,10 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from projections.sql import Cursor, Row, Table, among
-
-_AT_ONCE = 500
-"""Rows read by one query: well below every database's limit of parameters."""
+from database.sql import Cursor, Row, Table
 
 Key = tuple[Any, ...]
 
@@ -21,16 +18,16 @@ class Rows:
         self._changed: dict[Table, set[Key]] = defaultdict(set)
 
     def expect(self, table: Table, ids: Iterable[str]) -> None:
-        """Read, by few queries, the rows with these ids of a table that has an id for its key."""
+        """Read, by one query, the rows of which the key is one of these ids, or begins with it."""
         known = self._known[table]
         wanted = [each for each in ids if (each,) not in known]
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            listed, values = among("id", some)
-            known.update(dict.fromkeys(((each,) for each in some), None))
-            statement = f"SELECT * FROM {table.name} WHERE {table.key[0]} IN {listed}"  # noqa: S608 - our DDL
-            for row in self._cursor.all(statement, values):
-                known[row[table.key[0]],] = row
+        if not wanted:
+            return
+        if len(table.key) == 1:
+            known.update(dict.fromkeys(((each,) for each in wanted), None))
+        statement = f"SELECT * FROM {table.name} WHERE {table.key[0]} IN :ids"  # noqa: S608 - our DDL
+        for row in self._cursor.all(statement, {"ids": wanted}):
+            known[tuple(row[name] for name in table.key)] = row
 
     def get(self, table: Table, *key: Any) -> Row | None:
         """The row with this key as it stands now; to be changed by `change` only."""
@@ -72,6 +69,6 @@ class Rows:
             known = self._known[table]
             rows = [row for key in keys if (row := known[key]) is not None]
             gone = [dict(zip(table.key, key, strict=True)) for key in keys if known[key] is None]
-            self._cursor.run_many(table.delete, gone)
-            self._cursor.run_many(table.upsert, rows)
+            self._cursor.remove(table, gone)
+            self._cursor.put(table, rows)
         self._changed.clear()

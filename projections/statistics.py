@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from database.sql import Row, Table, hexed, micros, moment
 from domain.conversations import Conversation, EndOutcome, EndReason, Origin
 from domain.messages import Message
 from projections.projection import Projection
 from projections.rows import Rows
-from projections.sql import Row, Table, hexed, micros, moment
 from projections.views import Views
 
 _SECOND = 1_000_000  # microseconds

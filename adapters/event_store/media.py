@@ -1,11 +1,11 @@
-"""Pictures and files of messages, in the store's file, encrypted with the customer's key."""
+"""Pictures and files of messages, in the store, encrypted with the customer's key."""
 
 from uuid import UUID
 
-from adapters.event_store.database import Database
 from adapters.keys.customers import Keyring
 from adapters.keys.sealing import seal, unseal
 from adapters.keys.vault import ID_LENGTH, erased
+from database.database import Database
 from domain.errors import Conflict, Unreadable
 
 VERSION = 1
@@ -25,20 +25,22 @@ class MediaStore:
         key = self._keyring.keys_for([customer_id])[customer_id]
         prefix = bytes((VERSION,)) + key.key_id
         sealed = seal(prefix, key.key, content, _context(media_id, content_type))
-        with self._database.transaction(commit=True) as c:
+        with self._database.writing() as c:
             if erased(c, [key.key_id]):
                 raise Conflict
-            c.execute("INSERT OR IGNORE INTO media VALUES (?, ?, ?)", (media_id.hex, content_type, sealed))
+            c.run(
+                "INSERT INTO media VALUES (:media_id, :content_type, :sealed) ON CONFLICT DO NOTHING",
+                {"media_id": media_id.hex, "content_type": content_type, "sealed": sealed},
+            )
 
     def get(self, media_id: UUID) -> tuple[str, bytes]:
         """As the port says. Raises Unreadable when it was altered."""
         self._keyring.refresh()
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT content_type, sealed FROM media WHERE media_id = ?", (media_id.hex,))
-            row = c.fetchone()
+        with self._database.reading() as c:
+            row = c.one("SELECT * FROM media WHERE media_id = :media_id", {"media_id": media_id.hex})
         if row is None:
             raise KeyError(media_id)
-        content_type, sealed = row
+        content_type, sealed = row["content_type"], row["sealed"]
         if sealed[0] != VERSION:
             raise Unreadable(f"Media {media_id} was altered: it does not begin as any.")
         key = self._keyring.by_key_id(sealed[1:PREFIX_LENGTH])

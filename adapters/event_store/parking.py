@@ -1,17 +1,17 @@
 """What ingest sets aside beside the events: parked facts, waiting receipts, providers' references."""
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from eventsourcing.sqlite import SQLiteCursor
-
-from adapters.event_store.database import Database, from_micros, to_micros
+from database.database import Database
+from database.sql import Cursor, Row, micros, moment
 from domain.errors import Unreadable
 from domain.ports import Cipher, Parked, Unit, WaitingReceipt
 from domain.values import ERASED
+
+_HERE = 'partition = :partition AND "offset" = :offset'
 
 
 @dataclass(frozen=True)
@@ -40,112 +40,132 @@ class Parking:
 
     def parked(self) -> list[Parked]:
         """Every parked fact. A reason whose period's key is gone reads `ERASED`."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT partition, offset, reason FROM parked ORDER BY partition, offset")
-            return [self._open(*row) for row in c.fetchall()]
+        with self._database.reading() as c:
+            rows = c.all('SELECT * FROM parked ORDER BY partition, "offset"')
+        return [self._open(row["partition"], row["offset"], row["reason"]) for row in rows]
 
     def parked_at(self, partition: int, offset: int) -> Parked | None:
         """The parked fact of one place in the ingress log."""
-        with self._database.transaction(commit=False) as c:
-            c.execute(
-                "SELECT partition, offset, reason FROM parked WHERE partition = ? AND offset = ?",
-                (partition, offset),
+        with self._database.reading() as c:
+            row = c.one(
+                f"SELECT reason FROM parked WHERE {_HERE}",  # noqa: S608 - our own text
+                {"partition": partition, "offset": offset},
             )
-            row = c.fetchone()
-        return row and self._open(*row)
+        return self._open(partition, offset, row["reason"]) if row else None
 
     def decide(self, decision: ParkedDecision) -> bool:
         """Take a fact out by a person's decision, which is kept; False when it was not parked."""
-        place = (decision.partition, decision.offset)
-        why = self._cipher.seal(decision.why.encode(), _context(*place))
-        with self._database.transaction(commit=True) as c:
-            c.execute("DELETE FROM parked WHERE partition = ? AND offset = ? RETURNING offset", place)
-            if c.fetchone() is None:
+        place = {"partition": decision.partition, "offset": decision.offset}
+        why = self._cipher.seal(decision.why.encode(), _context(**place))
+        with self._database.writing() as c:
+            if c.one(f"DELETE FROM parked WHERE {_HERE} RETURNING partition", place) is None:  # noqa: S608
                 return False
-            c.execute(
-                "INSERT INTO parked_decision VALUES (?, ?, ?, ?, ?, ?)",
-                (*place, decision.what, decision.login, why, to_micros(decision.at)),
+            c.run(
+                "INSERT INTO parked_decision VALUES (:partition, :offset, :what, :login, :why, :at)",
+                {
+                    **place,
+                    "what": decision.what,
+                    "login": decision.login,
+                    "why": why,
+                    "at": micros(decision.at),
+                },
             )
             return True
 
     def decisions(self, limit: int) -> list[ParkedDecision]:
         """The last decisions, the newest first."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT * FROM parked_decision ORDER BY decided_at DESC, rowid DESC LIMIT ?", (limit,))
-            return [
-                ParkedDecision(
-                    partition, offset, what, login, self._open(partition, offset, why).reason, from_micros(at)
-                )
-                for partition, offset, what, login, why, at in c.fetchall()
-            ]
+        with self._database.reading() as c:
+            rows = c.all(
+                'SELECT * FROM parked_decision ORDER BY decided_at DESC, partition, "offset" LIMIT :limit',
+                {"limit": limit},
+            )
+        return [self._decision(row) for row in rows]
 
     def expired_receipts(self, now: datetime) -> list[WaitingReceipt]:
         """Receipts that have waited in vain, the oldest first. They still apply should their attempt come."""
-        with self._database.transaction(commit=False) as c:
-            c.execute(
-                "SELECT * FROM waiting_receipt WHERE expires_at <= ? ORDER BY expires_at", (to_micros(now),)
+        with self._database.reading() as c:
+            rows = c.all(
+                "SELECT * FROM waiting_receipt WHERE expires_at <= :now ORDER BY expires_at",
+                {"now": micros(now)},
             )
-            return [_receipt(*row) for row in c.fetchall()]
+        return [_receipt(row) for row in rows]
 
     def dismiss_receipt(self, receipt: WaitingReceipt) -> bool:
         """Remove a waiting receipt; False when it was not there."""
-        with self._database.transaction(commit=True) as c:
-            c.execute(
-                "DELETE FROM waiting_receipt WHERE reference = ? AND partition = ? AND offset = ?"
-                " RETURNING offset",
-                (receipt.reference.hex, receipt.partition, receipt.offset),
+        with self._database.writing() as c:
+            found = c.one(
+                f"DELETE FROM waiting_receipt WHERE reference = :reference AND {_HERE}"  # noqa: S608
+                " RETURNING reference",
+                {
+                    "reference": receipt.reference.hex,
+                    "partition": receipt.partition,
+                    "offset": receipt.offset,
+                },
             )
-            return c.fetchone() is not None
+        return found is not None
 
     # ── for the store ──────────────────────────────────────────────────────────────────────────
 
     def messages_by_reference(self, references: Collection[UUID]) -> dict[UUID, UUID]:
         """The messages that providers know by these references."""
-        with self._database.transaction(commit=False) as c:
-            c.execute(
-                "SELECT reference, message_id FROM message_reference"
-                " WHERE reference IN (SELECT value FROM json_each(?))",
-                (_hex_list(references),),
+        with self._database.reading() as c:
+            rows = c.all(
+                "SELECT * FROM message_reference WHERE reference IN :references",
+                {"references": _hex_list(references)},
             )
-            return {UUID(reference): UUID(message_id) for reference, message_id in c.fetchall()}
+        return {UUID(row["reference"]): UUID(row["message_id"]) for row in rows}
 
     def waiting_receipts(self, references: Collection[UUID]) -> list[WaitingReceipt]:
         """Receipts that wait for one of these references, in the order of the log."""
-        with self._database.transaction(commit=False) as c:
-            c.execute(
-                "SELECT * FROM waiting_receipt WHERE reference IN (SELECT value FROM json_each(?))"
-                " ORDER BY partition, offset",
-                (_hex_list(references),),
+        with self._database.reading() as c:
+            rows = c.all(
+                'SELECT * FROM waiting_receipt WHERE reference IN :references ORDER BY partition, "offset"',
+                {"references": _hex_list(references)},
             )
-            return [_receipt(*row) for row in c.fetchall()]
+        return [_receipt(row) for row in rows]
 
-    def seal(self, parked: Iterable[Parked]) -> list[tuple[int, int, bytes]]:
+    def seal(self, parked: Iterable[Parked]) -> list[Row]:
         """The rows of parked facts. Done before the transaction, because it may have to make a key."""
         return [
-            (p.partition, p.offset, self._cipher.seal(p.reason.encode(), _context(p.partition, p.offset)))
-            for p in parked
+            {
+                "partition": each.partition,
+                "offset": each.offset,
+                "reason": self._cipher.seal(each.reason.encode(), _context(each.partition, each.offset)),
+            }
+            for each in parked
         ]
 
-    def insert(self, c: SQLiteCursor, unit: Unit, parked: list[tuple[int, int, bytes]]) -> None:
+    def insert(self, c: Cursor, unit: Unit, parked: Sequence[Row]) -> None:
         """Write a unit's side records within its transaction."""
-        if parked:
-            c.executemany("INSERT OR REPLACE INTO parked VALUES (?, ?, ?)", parked)
-        if unit.waiting:
-            c.executemany(
-                "INSERT OR REPLACE INTO waiting_receipt VALUES (?, ?, ?, ?)",
-                [(w.reference.hex, w.partition, w.offset, to_micros(w.expires_at)) for w in unit.waiting],
-            )
+        c.run_many(
+            "INSERT INTO parked VALUES (:partition, :offset, :reason)"
+            ' ON CONFLICT (partition, "offset") DO UPDATE SET reason = excluded.reason',
+            parked,
+        )
+        c.run_many(
+            "INSERT INTO waiting_receipt VALUES (:reference, :partition, :offset, :expires_at)"
+            ' ON CONFLICT (reference, partition, "offset") DO UPDATE SET expires_at = excluded.expires_at',
+            [_waiting_row(each) for each in unit.waiting],
+        )
         if unit.matched:
-            c.execute(
-                "DELETE FROM waiting_receipt WHERE reference IN (SELECT value FROM json_each(?))",
-                (_hex_list(unit.matched),),
+            c.run(
+                "DELETE FROM waiting_receipt WHERE reference IN :references",
+                {"references": _hex_list(unit.matched)},
             )
-        if unit.references:
-            # An SMSC gives its ids out again after a while: the newest message is meant.
-            c.executemany(
-                "INSERT OR REPLACE INTO message_reference VALUES (?, ?)",
-                [(reference.hex, message.hex) for reference, message in unit.references.items()],
-            )
+        # An SMSC gives its ids out again after a while: the newest message is meant.
+        c.run_many(
+            "INSERT INTO message_reference VALUES (:reference, :message_id)"
+            " ON CONFLICT (reference) DO UPDATE SET message_id = excluded.message_id",
+            [
+                {"reference": reference.hex, "message_id": message.hex}
+                for reference, message in unit.references.items()
+            ],
+        )
+
+    def _decision(self, row: Row) -> ParkedDecision:
+        place = (row["partition"], row["offset"])
+        why = self._open(*place, row["why"]).reason
+        return ParkedDecision(*place, row["decision"], row["login"], why, moment(row["decided_at"]))
 
     def _open(self, partition: int, offset: int, sealed: bytes) -> Parked:
         try:
@@ -155,13 +175,22 @@ class Parking:
         return Parked(partition, offset, reason)
 
 
-def _receipt(reference: str, partition: int, offset: int, expires_at: int) -> WaitingReceipt:
-    return WaitingReceipt(UUID(reference), partition, offset, from_micros(expires_at))
+def _receipt(row: Row) -> WaitingReceipt:
+    return WaitingReceipt(UUID(row["reference"]), row["partition"], row["offset"], moment(row["expires_at"]))
+
+
+def _waiting_row(receipt: WaitingReceipt) -> Row:
+    return {
+        "reference": receipt.reference.hex,
+        "partition": receipt.partition,
+        "offset": receipt.offset,
+        "expires_at": micros(receipt.expires_at),
+    }
 
 
 def _context(partition: int, offset: int) -> bytes:
     return f"parked:{partition}:{offset}".encode()
 
 
-def _hex_list(ids: Iterable[UUID]) -> str:
-    return json.dumps([each.hex for each in ids])
+def _hex_list(ids: Iterable[UUID]) -> list[str]:
+    return [each.hex for each in ids]

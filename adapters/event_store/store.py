@@ -1,32 +1,33 @@
-"""The event store: the port filled, on one SQLite file."""
+"""The event store: the port filled, on any recorder."""
 
-import sqlite3
 import threading
 from collections.abc import Collection
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
-from eventsourcing.sqlite import SQLiteCursor
 
 from adapters.event_store.cache import AggregateCache, copy_of
-from adapters.event_store.database import Database
 from adapters.event_store.leases import check_lease
 from adapters.event_store.mapper import AvroMapper, Encoded
 from adapters.event_store.parking import Parking
-from adapters.event_store.recorder import StoreRecorder, source_name
+from adapters.event_store.recorder import Recorder
 from adapters.keys.customers import Keyring
+from adapters.keys.vault import erased
+from database.database import Database
+from database.sql import Cursor
 from domain.errors import Conflict
 from domain.ports import Clock, Recorded, Unit, WaitingReceipt
 
 CACHED_AGGREGATES = 10_000
 
 
-class SQLiteEventStore:
+class StoredAggregates:
     """The port `EventStore`, for any number of threads and processes."""
 
-    def __init__(self, database: Database, keyring: Keyring, parking: Parking, clock: Clock) -> None:
-        self._database = database
-        self._recorder = StoreRecorder(database)
+    def __init__(
+        self, database: Database, recorder: Recorder, keyring: Keyring, parking: Parking, clock: Clock
+    ) -> None:
+        self._recorder = recorder
         self._keyring = keyring
         self._mapper = AvroMapper(keyring)
         self._parking = parking
@@ -36,6 +37,7 @@ class SQLiteEventStore:
         self._saves = threading.Condition()  # guards the next
         self._save_count = 0
         self._seen = threading.local()  # the save count that a thread knew when `wait` last returned
+        database.watch(self._wake)
 
     def load(self, ids: Collection[UUID]) -> dict[UUID, Aggregate]:
         self._forget_what_was_erased()
@@ -56,18 +58,15 @@ class SQLiteEventStore:
         return loaded
 
     def save(self, unit: Unit) -> int:
-        self._forget_what_was_erased()
         events = [event for aggregate in unit.aggregates for event in aggregate.pending_events]
         encoded = self._mapper.encode(events)
         parked = self._parking.seal(unit.parked)
-        try:
-            with self._database.transaction(commit=True) as c:
-                self._check(c, unit, encoded)
-                self._recorder.insert_in(c, encoded.stored)
-                self._parking.insert(c, unit, parked)
-                position = self._recorder.head_in(c)
-        except sqlite3.IntegrityError:  # of all that is inserted, only a version can be there already
-            raise Conflict(self._recorder.taken(encoded.stored)) from None
+
+        def check(c: Cursor) -> None:
+            self._check(c, unit, encoded)
+            self._parking.insert(c, unit, parked)
+
+        position = self._recorder.save(encoded.stored, unit.source, check)
         # Only now: aggregates whose save failed keep their events, so that saving them again fails as well.
         for aggregate in unit.aggregates:
             aggregate.collect_events()
@@ -76,7 +75,7 @@ class SQLiteEventStore:
 
     def read(self, after: int, limit: int) -> list[Recorded]:
         self._forget_what_was_erased()
-        rows = self._recorder.select_notifications(after, limit, inclusive_of_start=False)
+        rows = self._recorder.select_after(after, limit)
         events = self._mapper.decode(rows)
         return [Recorded(row.id, event) for row, event in zip(rows, events, strict=True)]
 
@@ -90,8 +89,7 @@ class SQLiteEventStore:
         return self._recorder.head()
 
     def ingested(self, partition: int) -> int:
-        offset = self._recorder.max_tracking_id(source_name(partition))
-        return -1 if offset is None else offset
+        return self._recorder.ingested(partition)
 
     def messages_by_reference(self, references: Collection[UUID]) -> dict[UUID, UUID]:
         return self._parking.messages_by_reference(references)
@@ -100,24 +98,24 @@ class SQLiteEventStore:
         return self._parking.waiting_receipts(references)
 
     def wait(self, timeout: float) -> None:
-        """Return as soon as this process has saved anything since this thread last returned from here, at
-        the latest after `timeout` seconds. What other processes save is found by reading then.
+        """Return as soon as anything was saved since this thread last returned from here, at the latest after
+        `timeout` seconds. On SQLite, what other processes save is found by reading then.
         """
         with self._saves:
             seen = getattr(self._seen, "count", -1)
             self._saves.wait_for(lambda: self._save_count != seen, timeout)
             self._seen.count = self._save_count
 
-    def _check(self, c: SQLiteCursor, unit: Unit, encoded: Encoded) -> None:
-        """Everything that must be so in the transaction. Raises AlreadyTracked, LeaseLost or Conflict."""
-        if unit.source is not None:
-            self._recorder.track_in(c, unit.source)
+    def _check(self, c: Cursor, unit: Unit, encoded: Encoded) -> None:
+        """Everything that must be so in the transaction. Raises LeaseLost or Conflict."""
         if unit.lease is not None:
             check_lease(c, unit.lease, self._clock.now())
         if unit.unchanged:
-            self._recorder.check_unchanged_in(c, unit.unchanged)
-        if encoded.streams_by_key:
-            self._recorder.check_keys_in(c, encoded.streams_by_key)
+            self._recorder.check_unchanged(c, unit.unchanged)
+        gone = erased(c, encoded.streams_by_key) if encoded.streams_by_key else ()
+        if gone:  # a customer was forgotten: decide again, under a new key
+            self._forget_what_was_erased()
+            raise Conflict({stream for key_id in gone for stream in encoded.streams_by_key[key_id]})
 
     def _wake(self) -> None:
         with self._saves:

@@ -1,19 +1,28 @@
-"""Everything that is sealed under the master key: one table in the store's file."""
+"""Everything that is sealed under the master key: one table in the store."""
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eventsourcing.sqlite import SQLiteCursor
-
-from adapters.event_store.database import Database, from_micros, to_micros
 from adapters.keys.master import MasterKey
+from database.database import Database
+from database.sql import Cursor, Row, micros, moment
 from domain.errors import ParleyError, Unreadable
 from domain.ports import Clock
 
 ID_LENGTH = 16
+
+CHECK = "check"
+"""The kind of the item that tells whether the master key is the right one."""
+
+_WRONG = (
+    "The master key is not the one that this store was made with. Set PARLEY_MASTER_KEY, or put back the file"
+    " master.key, as it was then."
+)
+
+SCRUBS = 15
+"""Tries to leave no trace of what was erased. Each takes seconds only where others keep the log in use."""
 
 
 class WrongMasterKey(ParleyError):
@@ -47,31 +56,23 @@ class Vault:
         self._master = master
         self._clock = clock
         try:
-            self.obtain("check", ["master-key"], lambda: b"parley")
+            self.obtain(CHECK, ["master-key"], lambda: b"parley")
         except Unreadable:
-            raise WrongMasterKey(
-                "The master key is not the one that this store was made with. Set PARLEY_MASTER_KEY, or put"
-                " back the file master.key, as it was then."
-            ) from None
+            raise WrongMasterKey(_WRONG) from None
 
     def find(self, kind: str, names: Collection[str]) -> dict[str, Item]:
         """The items with these names; those that do not exist are absent. Raises Unreadable."""
-        with self._database.transaction(commit=False) as c:
+        with self._database.reading() as c:
             return self._select(c, kind, names)
 
     def find_by_id(self, kind: str, ids: Collection[bytes]) -> dict[bytes, Item | None]:
         """The items with these ids, None for those erased; those that never were are absent."""
-        with self._database.transaction(commit=False) as c:
-            c.execute(
-                "SELECT id, kind, name, sealed FROM vault WHERE id IN (SELECT value FROM json_each(?))",
-                (_hex_list(ids),),
-            )
-            items = [self._open(*row) for row in c.fetchall() if row[1] == kind]
-            c.execute(
-                "SELECT id FROM tombstone WHERE id IN (SELECT value FROM json_each(?)) AND kind = ?",
-                (_hex_list(ids), kind),
-            )
-            erased = [bytes.fromhex(row[0]) for row in c.fetchall()]
+        with self._database.reading() as c:
+            values = {"ids": [each.hex() for each in ids], "kind": kind}
+            rows = c.all("SELECT * FROM vault WHERE id IN :ids AND kind = :kind", values)
+            gone = c.all("SELECT id FROM tombstone WHERE id IN :ids AND kind = :kind", values)
+        items = [self._open(row) for row in rows]
+        erased = [bytes.fromhex(row["id"]) for row in gone]
         return {**dict.fromkeys(erased), **{item.id: item for item in items}}
 
     def obtain(self, kind: str, names: Collection[str], make: Callable[[], bytes]) -> dict[str, Item]:
@@ -81,77 +82,82 @@ class Vault:
         if not missing:
             return found
         rows = [self._row(kind, name, make()) for name in missing]
-        with self._database.transaction(commit=True) as c:
+        with self._database.writing() as c:
             # Another process may have made some of them just now: those stay.
-            c.executemany("INSERT OR IGNORE INTO vault VALUES (?, ?, ?, ?)", rows)
+            c.run_many("INSERT INTO vault VALUES (:id, :kind, :name, :sealed) ON CONFLICT DO NOTHING", rows)
             return found | self._select(c, kind, missing)
 
     def erase(self, kind: str, names: Collection[str]) -> list[bytes]:
-        """Remove items for ever, from the write-ahead log too, leaving tombstones; their ids.
+        """Remove items for ever, leaving tombstones; their ids.
 
-        Raises TimeoutError when the write-ahead log could not be emptied: they are gone then, but their
-        bytes may still be in it. Calling it again empties it.
+        Raises TimeoutError when others keep the database from leaving no trace of them: they are gone then,
+        but their bytes may still be in its files. Calling it again leaves none.
         """
-        at = to_micros(self._clock.now())
-        with self._database.transaction(commit=True) as c:
-            c.execute(
-                "DELETE FROM vault WHERE kind = ? AND name IN (SELECT value FROM json_each(?))"
-                " RETURNING id, kind, name",
-                (kind, json.dumps(list(names))),
+        at = micros(self._clock.now())
+        # Alone, so that tombstones are numbered in the order in which others see them.
+        with self._database.writing(alone=["tombstone"]) as c:
+            rows = c.all(
+                "DELETE FROM vault WHERE kind = :kind AND name IN :names RETURNING id, kind, name",
+                {"kind": kind, "names": list(names)},
             )
-            rows = [(*row, at) for row in c.fetchall()]
-            c.executemany("INSERT INTO tombstone (id, kind, name, erased_at) VALUES (?, ?, ?, ?)", rows)
-        self._database.scrub()
-        return [bytes.fromhex(row[0]) for row in rows]
+            c.run_many(
+                "INSERT INTO tombstone (id, kind, name, erased_at) VALUES (:id, :kind, :name, :at)",
+                [{**row, "at": at} for row in rows],
+            )
+        if not any(self._database.scrub(["vault"]) for _ in range(SCRUBS)):
+            raise TimeoutError(
+                f"{self._database.name} is busy and still holds what was erased in its log: try again."
+            )
+        return [bytes.fromhex(row["id"]) for row in rows]
 
     def names(self, kind: str) -> list[str]:
         """The names of all items of a kind, sorted."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT name FROM vault WHERE kind = ? ORDER BY name", (kind,))
-            return [row[0] for row in c.fetchall()]
+        with self._database.reading() as c:
+            rows = c.all("SELECT name FROM vault WHERE kind = :kind ORDER BY name", {"kind": kind})
+        return [row["name"] for row in rows]
 
     def tombstones(self, kind: str) -> list[Tombstone]:
         """What was erased, the oldest first: a restored copy of the vault must lose it again."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT id, name, erased_at FROM tombstone WHERE kind = ? ORDER BY position", (kind,))
-            return [
-                Tombstone(bytes.fromhex(item_id), name, from_micros(at)) for item_id, name, at in c.fetchall()
-            ]
+        with self._database.reading() as c:
+            rows = c.all("SELECT * FROM tombstone WHERE kind = :kind ORDER BY position", {"kind": kind})
+        return [Tombstone(bytes.fromhex(row["id"]), row["name"], moment(row["erased_at"])) for row in rows]
 
     def erasures(self) -> int:
         """How often anything was erased. Caches of what the vault holds must be emptied when it rises."""
-        with self._database.transaction(commit=False) as c:
-            c.execute("SELECT coalesce(max(position), 0) FROM tombstone")
-            return int(c.fetchone()[0])
+        rows = self._database.rows("SELECT coalesce(max(position), 0) AS erasures FROM tombstone")
+        return int(rows[0]["erasures"])
 
-    def _select(self, c: SQLiteCursor, kind: str, names: Collection[str]) -> dict[str, Item]:
-        c.execute(
-            "SELECT id, kind, name, sealed FROM vault WHERE kind = ?"
-            " AND name IN (SELECT value FROM json_each(?))",
-            (kind, json.dumps(list(names))),
+    def _select(self, c: Cursor, kind: str, names: Collection[str]) -> dict[str, Item]:
+        rows = c.all(
+            "SELECT * FROM vault WHERE kind = :kind AND name IN :names", {"kind": kind, "names": list(names)}
         )
-        return {row[2]: self._open(*row) for row in c.fetchall()}
+        return {row["name"]: self._open(row) for row in rows}
 
-    def _row(self, kind: str, name: str, value: bytes) -> tuple[str, str, str, bytes]:
+    def _row(self, kind: str, name: str, value: bytes) -> Row:
         item_id = os.urandom(ID_LENGTH).hex()
-        return item_id, kind, name, self._master.wrap(value, _context(item_id, kind, name))
+        sealed = self._master.wrap(value, _context(item_id, kind, name))
+        return {"id": item_id, "kind": kind, "name": name, "sealed": sealed}
 
-    def _open(self, id: str, kind: str, name: str, sealed: bytes) -> Item:
-        return Item(bytes.fromhex(id), name, self._master.unwrap(sealed, _context(id, kind, name)))
+    def _open(self, row: Row) -> Item:
+        context = _context(row["id"], row["kind"], row["name"])
+        return Item(bytes.fromhex(row["id"]), row["name"], self._master.unwrap(row["sealed"], context))
 
 
-def erased(c: SQLiteCursor, ids: Iterable[bytes]) -> list[bytes]:
-    """Which of these items are not in the vault any more, as of a transaction."""
-    c.execute(
-        "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM vault WHERE id = value)",
-        (_hex_list(ids),),
-    )
-    return [bytes.fromhex(row[0]) for row in c.fetchall()]
+def check_master(row: Row, master: MasterKey) -> None:
+    """Make sure that a row of a vault was sealed under this master key. Raises WrongMasterKey."""
+    try:
+        master.unwrap(row["sealed"], _context(row["id"], row["kind"], row["name"]))
+    except Unreadable:
+        raise WrongMasterKey(_WRONG) from None
+
+
+def erased(c: Cursor, ids: Iterable[bytes]) -> list[bytes]:
+    """Which of these items are not in the vault any more; the others stay until the transaction is over."""
+    wanted = {each.hex(): each for each in ids}
+    rows = c.all("SELECT id FROM vault WHERE id IN :ids" + c.hold, {"ids": wanted})  # noqa: S608 - our own
+    there = {row["id"] for row in rows}
+    return [each for name, each in wanted.items() if name not in there]
 
 
 def _context(id: str, kind: str, name: str) -> bytes:
     return f"{id}:{kind}:{name}".encode()
-
-
-def _hex_list(ids: Iterable[bytes]) -> str:
-    return json.dumps([each.hex() for each in ids])

@@ -1,16 +1,15 @@
-"""Users and API keys in the store's file."""
+"""Users and API keys in the store."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 
 from adapters.accounts import AccountStore, Role, UserDraft
-from adapters.event_store.database import Database
-from adapters.event_store.recorder import migrate
 from tests.contracts.event_store_contract import FakeClock
+from tests.fakes.databases import Opened, Place, place
+
+__all__ = ["accounts", "clock", "database", "place"]
 
 ADA = UserDraft("ada", "Ada", frozenset({Role.AGENT}), "correct horse")
 KEY = "an admin key of thirty-two or more characters"
@@ -22,15 +21,12 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    migrate(tmp_path / "store.db")
-    database = Database(tmp_path / "store.db")
-    yield database
-    database.close()
+def database(place: Place) -> Opened:
+    return place.open()
 
 
 @pytest.fixture
-def accounts(database: Database, clock: FakeClock) -> AccountStore:
+def accounts(database: Opened, clock: FakeClock) -> AccountStore:
     return AccountStore(database, clock, PasswordHasher(1, 8, 1))
 
 
@@ -56,23 +52,22 @@ def test_the_stamp_changes_with_the_password_only(accounts: AccountStore) -> Non
     assert accounts.verify("ada", "another one") == third
 
 
-def test_passwords_are_hashed_as_rfc_9106_recommends(database: Database, clock: FakeClock) -> None:
+def test_passwords_are_hashed_as_rfc_9106_recommends(database: Opened, clock: FakeClock) -> None:
     accounts = AccountStore(database, clock)
     accounts.add_user(ADA)
-    with database.transaction(commit=False) as c:
-        c.execute("SELECT password_hash FROM user_account")
-        kept = c.fetchone()[0]
+    [row] = database.rows("SELECT password_hash FROM user_account")
+    kept = row["password_hash"]
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert accounts.verify("ada", "correct horse")
 
 
-def test_no_key_and_no_password_is_in_the_file(accounts: AccountStore, tmp_path: Path) -> None:
+def test_no_key_and_no_password_is_kept(accounts: AccountStore, database: Opened) -> None:
     accounts.add_user(ADA)
     accounts.ensure_admin_key(KEY)
     _, key = accounts.add_key("reports", [Role.ANALYST], None, "ada")
-    files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert b"reports" in files
-    assert not [secret for secret in (KEY, key, "correct horse") if secret.encode() in files]
+    rows = str([*database.rows("SELECT * FROM user_account"), *database.rows("SELECT * FROM api_key")])
+    assert "reports" in rows
+    assert not [secret for secret in (KEY, key, "correct horse") if secret in rows]
 
 
 def test_one_admin_key_is_there(accounts: AccountStore) -> None:

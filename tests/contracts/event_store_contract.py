@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -365,6 +366,17 @@ class EventStoreContract:
             assert chat(each.store, stream_id).texts == [ERASED, "after"]
         assert world.keys.destroy(customer_id) == 1
         assert chat(other.store, stream_id).texts == [ERASED, ERASED]
+
+    def test_who_saves_under_a_destroyed_key_succeeds_the_second_time(
+        self, world: World, other: World
+    ) -> None:
+        customer_id = uuid4()
+        saved_chat(world.store, customer_id, "before")
+        other.keys.destroy(customer_id)
+        with suppress(Conflict):
+            saved_chat(world.store, customer_id, "refused")
+        saved_chat(world.store, customer_id, "after")
+        assert texts(other.store.read(0, ALL))[-1] == "after"
 
     def test_forgetting_a_customer_while_others_write_loses_nothing(self, world: World, other: World) -> None:
         customer_id = uuid4()

@@ -1,8 +1,7 @@
 """What every projection must do, over a recorded day."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +14,7 @@ from projections.rebuild import rebuild
 from projections.views import Views
 from tests.domain.given import CUSTOMER, Stage
 from tests.fakes.scenario import day
+from tests.fakes.view_databases import Place
 
 Tables = dict[str, list[dict[str, Any]]]
 
@@ -36,13 +36,14 @@ def fill(views: Views, recorded: Sequence[Recorded]) -> None:
     views.apply(views.projections, recorded)
 
 
-def octets(views: Views) -> bytes:
-    """Whatever is on the disk of the views."""
-    return b"".join(path.read_bytes() for path in views.path.parent.glob(f"{views.path.name}*"))
+def secrets_in(place: Place) -> list[str]:
+    """What is still there of what was to be forgotten."""
+    octets = place.octets()
+    return [secret for secret in SECRETS if secret.encode() in octets]
 
 
 class ViewContract:
-    """Subclasses name the projection."""
+    """Subclasses name the projection, and run where the fixture `place` says."""
 
     projection: ClassVar[type[Projection]]
 
@@ -51,10 +52,8 @@ class ViewContract:
         return day()
 
     @pytest.fixture
-    def views(self, tmp_path: Path) -> Iterator[Views]:
-        views = Views(tmp_path / "views.db", [self.projection])
-        yield views
-        views.close()
+    def views(self, place: Place) -> Views:
+        return place.views([self.projection])
 
     @pytest.fixture
     def recorded(self, stage: Stage) -> list[Recorded]:
@@ -63,13 +62,12 @@ class ViewContract:
     def rows(self, views: Views) -> Tables:
         return rows_of(views, self.projection)
 
-    def at_once(self, folder: Path, recorded: Sequence[Recorded]) -> Tables:
-        """The rows that these events make in a file of its own."""
-        views = Views(folder / "at-once.db", [self.projection])
+    def at_once(self, views: Views, recorded: Sequence[Recorded]) -> Tables:
+        """The rows that these events make of nothing."""
         views.reset(self.projection.name)
         fill(views, recorded)
         rows = self.rows(views)
-        views.close()
+        views.reset(self.projection.name)
         return rows
 
     def test_it_keeps_rows_and_position(self, views: Views, recorded: list[Recorded]) -> None:
@@ -97,29 +95,28 @@ class ViewContract:
 
     # Each projection has the test as its own: every one of them runs it in the same way.
     @settings(
-        max_examples=25,
+        max_examples=15,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(data=st.data())
     def test_pieces_of_any_size_give_the_same_as_all_at_once(
-        self, views: Views, recorded: list[Recorded], tmp_path: Path, data: st.DataObject
+        self, views: Views, recorded: list[Recorded], data: st.DataObject
     ) -> None:
         cuts = data.draw(st.sets(st.integers(1, len(recorded) - 1), max_size=30))
-        views.reset(self.projection.name)
+        expected = self.at_once(views, recorded)
         for start, end in itertools.pairwise([0, *sorted(cuts), len(recorded)]):
             fill(views, recorded[start:end])
-        assert self.rows(views) == self.at_once(tmp_path, recorded)
+        assert self.rows(views) == expected
 
-    def test_one_by_one_gives_the_same_as_all_at_once(
-        self, views: Views, recorded: list[Recorded], tmp_path: Path
-    ) -> None:
+    def test_one_by_one_gives_the_same_as_all_at_once(self, views: Views, recorded: list[Recorded]) -> None:
+        expected = self.at_once(views, recorded)
         for each in recorded:
             fill(views, [each])
-        assert self.rows(views) == self.at_once(tmp_path, recorded)
+        assert self.rows(views) == expected
 
     def test_a_rebuild_gives_the_same_rows(
-        self, views: Views, stage: Stage, recorded: list[Recorded]
+        self, views: Views, place: Place, stage: Stage, recorded: list[Recorded]
     ) -> None:
         fill(views, recorded)
         before = self.rows(views)
@@ -132,20 +129,19 @@ class ViewContract:
         assert self.rows(views) == before
         assert views.positions() == {name: len(recorded)}
         assert seen[-1] == (len(recorded), len(recorded))
-        assert list(views.path.parent.glob("rebuild-*")) == []
+        assert place.beside() == []
 
     def test_a_purge_gives_what_a_rebuild_gives_and_leaves_no_trace(
-        self, views: Views, stage: Stage, recorded: list[Recorded]
+        self, views: Views, place: Place, stage: Stage, recorded: list[Recorded]
     ) -> None:
         fill(views, recorded)
         stage.forget(CUSTOMER)
         fill(views, stage.store.read(len(recorded), 100))
-        purged, on_disk = self.rows(views), octets(views)
-        assert [secret for secret in SECRETS if secret.encode() in on_disk] == []
+        purged = self.rows(views)
+        assert secrets_in(place) == []
         rebuild(views, stage.store, [self.projection.name], lambda *_: None)
         assert self.rows(views) == purged
-        on_disk = octets(views)
-        assert [secret for secret in SECRETS if secret.encode() in on_disk] == []
+        assert secrets_in(place) == []
 
     def test_what_was_erased_before_reads_erased(self, views: Views, stage: Stage) -> None:
         stage.forget(CUSTOMER)

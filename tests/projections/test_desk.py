@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -192,12 +191,13 @@ def shuffled() -> list[Recorded]:
 RECORDED = shuffled()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_desk_that_asks_at_any_time_for_any_number_loses_and_doubles_nothing(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    views: Views, data: st.DataObject
 ) -> None:
-    views = Views(Path(tmp_path_factory.mktemp("views")) / "views.db", ALL)
+    for each in ALL:
+        views.reset(each.name)
     clients = [Client("ana"), Client("ben")]
     parts = {each.name: each for each in views.projections}
     others = [each for each in views.projections if each.name not in ("desk", "history")]
@@ -217,7 +217,6 @@ def test_a_desk_that_asks_at_any_time_for_any_number_loses_and_doubles_nothing(
                     assert client.login in DeskQueries(views).concerned(client.position)[0]
                 client.take(DeskQueries(views).changes(client.login, client.position, limit))
     check(views, clients)
-    views.close()
 
 
 def check(views: Views, clients: Sequence[Client]) -> None:

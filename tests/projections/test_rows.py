@@ -1,5 +1,6 @@
 """Rows of one transaction, remembered."""
 
+from projections.desk import INVOLVEMENTS
 from projections.registry import ALL
 from projections.routing import ROUTABLE
 from projections.rows import Rows
@@ -45,5 +46,22 @@ def test_more_rows_than_one_query_takes_are_read_ahead(views: Views) -> None:
         assert again.get(ROUTABLE, "none") is None
 
 
-def test_every_table_read_ahead_has_an_id_for_its_key() -> None:
-    assert {len(table.key) for each in ALL for table in each.by_stream} == {1}
+def test_all_rows_are_read_ahead_whose_key_begins_with_an_id(views: Views) -> None:
+    with views.transaction() as cursor:
+        rows = Rows(cursor)
+        for stream, login in (("1", "ana"), ("1", "ben"), ("2", "ana")):
+            rows.put(INVOLVEMENTS, conversation_id=stream, login=login, since=7)
+        rows.flush()
+        again = Rows(cursor)
+        again.expect(INVOLVEMENTS, ["1"])
+        cursor.run("DELETE FROM involvements")
+        assert [bool(again.get(INVOLVEMENTS, "1", login)) for login in ("ana", "ben", "cal")] == [
+            True,
+            True,
+            False,
+        ]
+        assert again.get(INVOLVEMENTS, "2", "ana") is None
+
+
+def test_every_table_read_ahead_has_an_id_first_in_its_key() -> None:
+    assert {table.key[0].split("_")[-1] for each in ALL for table in each.by_stream} == {"id"}

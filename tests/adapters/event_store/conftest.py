@@ -1,13 +1,14 @@
-"""Stores opened for a test, any number on one file, closed afterwards."""
+"""Stores opened for a test, any number on one database, closed afterwards."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from adapters.event_store.recorder import migrate
-from tests.adapters.event_store.worlds import SQLiteWorld, open_sqlite
+from tests.adapters.event_store.worlds import StoredWorld, world_on
 from tests.contracts.event_store_contract import FakeClock
+from tests.fakes.databases import Place, place
+
+__all__ = ["clock", "opened", "place", "world"]
 
 
 @pytest.fixture
@@ -16,26 +17,11 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "store.db"
-    migrate(path)
-    return path
+def opened(place: Place, clock: FakeClock) -> Callable[[], StoredWorld]:
+    """Opens the store as one more process would."""
+    return lambda: world_on(place.open(), clock)
 
 
 @pytest.fixture
-def opened(path: Path, clock: FakeClock) -> Iterator[Callable[[], SQLiteWorld]]:
-    """Opens the file as one more process would."""
-    worlds: list[SQLiteWorld] = []
-
-    def open_one() -> SQLiteWorld:
-        worlds.append(open_sqlite(path, clock))
-        return worlds[-1]
-
-    yield open_one
-    for world in worlds:
-        world.database.close()
-
-
-@pytest.fixture
-def world(opened: Callable[[], SQLiteWorld]) -> SQLiteWorld:
+def world(opened: Callable[[], StoredWorld]) -> StoredWorld:
     return opened()

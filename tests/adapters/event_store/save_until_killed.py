@@ -1,17 +1,17 @@
-"""Save units for ever, printing each one's offset once it is saved: store, shared counter, partition."""
+"""Save units for ever, printing each one's offset once it is saved: shared counter, partition, database."""
 
 import sys
-from pathlib import Path
 from uuid import UUID, uuid4
 
 from domain.errors import Conflict
 from domain.ports import Source, Unit
-from tests.adapters.event_store.worlds import open_sqlite
+from tests.adapters.event_store.worlds import world_on
 from tests.contracts.event_store_contract import FakeClock, counter
 from tests.contracts.samples import Chat
+from tests.fakes.databases import from_words
 
-store = open_sqlite(Path(sys.argv[1]), FakeClock()).store
-shared, partition = UUID(sys.argv[2]), int(sys.argv[3])
+shared, partition = UUID(sys.argv[1]), int(sys.argv[2])
+store = world_on(from_words(sys.argv[3:]), FakeClock()).store
 
 while True:
     offset = store.ingested(partition) + 1

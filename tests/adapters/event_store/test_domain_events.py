@@ -18,7 +18,7 @@ from eventsourcing.utils import resolve_topic
 import domain
 from adapters.avro_codec import AvroError, schema_for
 from adapters.event_store.mapper import AvroMapper
-from tests.adapters.event_store.worlds import SQLiteWorld
+from tests.adapters.event_store.worlds import StoredWorld
 from tests.contracts.samples import AT
 
 NEVER_RECORDED = {"parley.message.created.v1"}  # what two events have in common
@@ -63,8 +63,9 @@ def build(cls: Any, number: int) -> Any:
     return cls(**{field.name: sample(hints[field.name], number) for field in dataclasses.fields(cls)})
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)  # as good as any
 @pytest.mark.parametrize("topic", sorted(topics() - NEVER_RECORDED))
-def test_an_event_comes_back_as_it_was(world: SQLiteWorld, topic: str) -> None:
+def test_an_event_comes_back_as_it_was(world: StoredWorld, topic: str) -> None:
     event_class = resolve_topic(topic)  # the library replaces some classes by others of the same name
     mapper = AvroMapper(world.keys)
     for number in range(12):

@@ -10,12 +10,12 @@ from adapters.avro_codec import AvroError
 from adapters.event_store.mapper import AvroMapper
 from domain.aggregate import Aggregate
 from domain.ports import Unit
-from tests.adapters.event_store.worlds import SQLiteWorld
+from tests.adapters.event_store.worlds import StoredWorld
 from tests.contracts.samples import AT, Chat, Counter
 
 
 @pytest.fixture
-def mapper(world: SQLiteWorld) -> AvroMapper:
+def mapper(world: StoredWorld) -> AvroMapper:
     return AvroMapper(world.keys)
 
 
@@ -47,7 +47,7 @@ def test_one_text_encrypts_to_other_bytes_each_time(mapper: AvroMapper) -> None:
     assert mapper.to_stored_event(event).state != mapper.to_stored_event(event).state
 
 
-def test_an_event_without_texts_needs_no_key(world: SQLiteWorld) -> None:
+def test_an_event_without_texts_needs_no_key(world: StoredWorld) -> None:
     world.store.save(Unit([Counter.start()]))
     assert world.vault.names("customer") == []
 

@@ -4,14 +4,14 @@ from uuid import UUID
 
 from adapters.event_store.parking import ParkedDecision
 from domain.ports import Parked, Unit
-from tests.adapters.event_store.worlds import SQLiteWorld
+from tests.adapters.event_store.worlds import StoredWorld
 from tests.contracts.event_store_contract import MINUTE, receipt
 from tests.contracts.samples import AT
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 
 
-def test_a_parked_fact_can_be_taken_out(world: SQLiteWorld) -> None:
+def test_a_parked_fact_can_be_taken_out(world: StoredWorld) -> None:
     parked = [Parked(0, 5, "no such mapping"), Parked(1, 2, "cannot be read")]
     world.store.save(Unit(parked=parked[::-1]))
     assert world.parking.parked() == parked
@@ -24,7 +24,7 @@ def test_a_parked_fact_can_be_taken_out(world: SQLiteWorld) -> None:
     assert world.parking.parked() == parked[1:]
 
 
-def test_receipts_expire_visibly_and_can_be_dismissed(world: SQLiteWorld) -> None:
+def test_receipts_expire_visibly_and_can_be_dismissed(world: StoredWorld) -> None:
     early = receipt(ONE)
     world.store.save(Unit(waiting=[early]))
     assert world.parking.expired_receipts(AT) == []
@@ -35,7 +35,7 @@ def test_receipts_expire_visibly_and_can_be_dismissed(world: SQLiteWorld) -> Non
     assert world.store.waiting_receipts([ONE]) == []
 
 
-def test_parking_twice_keeps_one(world: SQLiteWorld) -> None:
+def test_parking_twice_keeps_one(world: StoredWorld) -> None:
     world.store.save(Unit(parked=[Parked(0, 5, "first")], waiting=[receipt(TWO)]))
     world.store.save(Unit(parked=[Parked(0, 5, "second")], waiting=[receipt(TWO)]))
     assert world.parking.parked() == [Parked(0, 5, "second")]

@@ -1,20 +1,18 @@
-"""The event store on SQLite: the contract, and what only a file and processes can go through."""
+"""The event store on both databases: the contracts, and what only processes can go through."""
 
-import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.event_store.leases import SQLiteLeases
-from adapters.event_store.recorder import migrate
+from adapters.event_store.leases import StoredLeases
 from domain.errors import Conflict
 from domain.ports import Cipher, Leases, Parked, Source, Unit
-from tests.adapters.event_store.worlds import SQLiteWorld
+from tests.adapters.event_store.worlds import StoredWorld
 from tests.contracts.event_store_contract import (
     ALL,
     PATIENCE,
@@ -28,13 +26,14 @@ from tests.contracts.event_store_contract import (
 )
 from tests.contracts.leases_contract import LeasesContract
 from tests.contracts.samples import Chat, Counter
+from tests.fakes.databases import KINDS, FilePlace, Place, empty_place, recorder_of
 
 ROOT = Path(__file__).parents[3]
 
 
-class TestSQLiteEventStore(EventStoreContract):
+class TestStoredAggregates(EventStoreContract):
     @pytest.fixture
-    def open_world(self, opened: Callable[[], SQLiteWorld]) -> Callable[[], World]:
+    def open_world(self, opened: Callable[[], StoredWorld]) -> Callable[[], World]:
         return opened
 
     @pytest.fixture
@@ -42,55 +41,61 @@ class TestSQLiteEventStore(EventStoreContract):
         return open_world()
 
 
-class TestSQLiteLeases(LeasesContract):
+class TestStoredLeases(LeasesContract):
     @pytest.fixture
-    def open_leases(self, opened: Callable[[], SQLiteWorld], clock: FakeClock) -> Callable[[], Leases]:
-        return lambda: SQLiteLeases(opened().database, clock)
+    def open_leases(self, place: Place, clock: FakeClock) -> Callable[[], Leases]:
+        return lambda: StoredLeases(place.open(), clock)
 
 
 # ── positions ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_positions_have_no_gaps_even_after_conflicts(world: SQLiteWorld) -> None:
+def test_positions_rise_after_conflicts_and_nobody_minds_a_gap(world: StoredWorld, place: Place) -> None:
     stream_id = saved_counter(world.store)
-    with pytest.raises(Conflict):
-        world.store.save(Unit([Counter.start(), Counter.start(stream_id)]))
-    assert world.store.save(Unit([Counter.start()])) == 2
-
-
-@pytest.mark.parametrize("statement", ["DELETE FROM stored_events", "UPDATE stored_events SET state = x''"])
-def test_events_are_neither_deleted_nor_altered(world: SQLiteWorld, statement: str) -> None:
-    saved_counter(world.store)
-    with (
-        pytest.raises(sqlite3.IntegrityError, match="events are never"),
-        world.database.transaction(commit=True) as c,
-    ):
-        c.execute(statement)
-    assert world.store.head() == 1
+    for _ in range(3):
+        with pytest.raises(Conflict):
+            world.store.save(Unit([Counter.start(), Counter.start(stream_id)]))
+    last = world.store.save(Unit([Counter.start()]))
+    assert last == 2 if isinstance(place, FilePlace) else last > 2
+    assert world.store.head() == last
+    assert [each.position for each in world.store.read(0, ALL)] == [1, last]
+    assert [each.position for each in world.store.read(1, 1)] == [last]
 
 
 # ── being woken ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_save_wakes_who_waits(world: SQLiteWorld) -> None:
-    world.store.wait(0)  # from here on this thread has seen everything
-    woken = threading.Event()
-    ready = threading.Event()
+def waiting_for_an_event(world: StoredWorld) -> threading.Event:
+    """Set once a thread that looks whenever it is woken has seen an event."""
+    seen = threading.Event()
 
-    def wait() -> None:
-        world.store.wait(0)
-        ready.set()
-        world.store.wait(PATIENCE * 10)
-        woken.set()
+    def look() -> None:
+        while not world.store.read(0, 1):
+            world.store.wait(PATIENCE * 10)
+        seen.set()
 
-    threading.Thread(target=wait, daemon=True).start()
-    assert ready.wait(PATIENCE)
+    threading.Thread(target=look, daemon=True).start()
+    return seen
+
+
+def test_a_save_wakes_who_waits(world: StoredWorld) -> None:
+    woken = waiting_for_an_event(world)
     assert not woken.wait(0.05)
     saved_counter(world.store)
     assert woken.wait(PATIENCE)
 
 
-def test_a_save_between_reading_and_waiting_is_not_missed(world: SQLiteWorld) -> None:
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_a_save_of_another_process_wakes_who_waits(
+    world: StoredWorld, opened: Callable[[], StoredWorld]
+) -> None:
+    woken = waiting_for_an_event(world)
+    assert not woken.wait(0.05)
+    saved_counter(opened().store)
+    assert woken.wait(PATIENCE)
+
+
+def test_a_save_between_reading_and_waiting_is_not_missed(world: StoredWorld) -> None:
     world.store.wait(0)
     assert world.store.read(0, ALL) == []
     saved_counter(world.store)
@@ -119,7 +124,7 @@ class Meddler:
 
 
 def test_nothing_is_saved_under_a_key_that_was_destroyed_meanwhile(
-    opened: Callable[[], SQLiteWorld], monkeypatch: pytest.MonkeyPatch
+    opened: Callable[[], StoredWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, other = opened(), opened()
     gone, stays = uuid4(), uuid4()
@@ -143,37 +148,64 @@ def test_nothing_is_saved_under_a_key_that_was_destroyed_meanwhile(
 # ── processes ──────────────────────────────────────────────────────────────────────────────────
 
 
-def writer(path: Path, shared: UUID, partition: int) -> "subprocess.Popen[str]":
-    program = ROOT / "tests" / "adapters" / "event_store" / "save_until_killed.py"
-    return subprocess.Popen(
-        [sys.executable, program, str(path), shared.hex, str(partition)],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def started() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts `save_until_killed.py`; killed after the test at the latest."""
+    processes = []
+
+    def start(shared: UUID, partition: int, place: Place) -> "subprocess.Popen[str]":
+        program = ROOT / "tests" / "adapters" / "event_store" / "save_until_killed.py"
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, program, shared.hex, str(partition), *place.words],
+                cwd=ROOT,
+                env={"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate(timeout=PATIENCE)
 
 
-def test_processes_that_are_killed_lose_and_tear_nothing(path: Path, world: SQLiteWorld) -> None:
+def said(process: "subprocess.Popen[str]", lines: int) -> int:
+    """The last of so many lines."""
+    assert process.stdout is not None
+    return [int(process.stdout.readline()) for _ in range(lines)][-1]
+
+
+def killed(process: "subprocess.Popen[str]") -> list[int]:
+    """What it had said when it was killed."""
+    process.kill()
+    assert process.stdout is not None
+    rest = process.stdout.read()
+    return [int(line) for line in rest[: rest.rfind("\n") + 1].split()]
+
+
+def test_processes_that_are_killed_lose_and_tear_nothing(
+    place: Place, world: StoredWorld, started: Callable[..., "subprocess.Popen[str]"]
+) -> None:
     shared = saved_counter(world.store)
     acknowledged = {0: -1, 1: -1}
     for _ in range(3):
-        processes = {partition: writer(path, shared, partition) for partition in acknowledged}
+        processes = {partition: started(shared, partition, place) for partition in acknowledged}
         for partition, process in processes.items():
-            assert process.stdout is not None
-            acknowledged[partition] = [int(process.stdout.readline()) for _ in range(15)][-1]
+            acknowledged[partition] = said(process, 15)
         for partition, process in processes.items():
-            process.kill()
-            assert process.stdout is not None
-            rest = process.stdout.read()
-            process.communicate(timeout=PATIENCE)
-            whole_lines = rest[: rest.rfind("\n") + 1].split()
-            acknowledged[partition] = max([acknowledged[partition], *map(int, whole_lines)])
+            acknowledged[partition] = max([acknowledged[partition], *killed(process)])
+    world.store.save(Unit([Counter.start()]))  # waits for those whose end the server has not noticed yet
     offsets = [world.store.ingested(partition) for partition in range(2)]
     for partition, offset in acknowledged.items():
         assert offset <= offsets[partition] <= offset + 1  # at most one was saved unsaid
-    found = world.store.read(0, 100_000)
-    assert [each.position for each in found] == list(range(1, len(found) + 1))
+    found = world.store.read(0, 100_000)[:-1]
+    positions = [each.position for each in found]
+    assert positions == sorted(set(positions))
+    if isinstance(place, FilePlace):
+        assert positions == list(range(1, len(found) + 1))
     versions = [each.event.originator_version for each in found if each.event.originator_id == shared]
     assert versions == list(range(1, len(versions) + 1))
     # Each unit is whole: a step on the shared counter, and a chat of two events.
@@ -183,31 +215,45 @@ def test_processes_that_are_killed_lose_and_tear_nothing(path: Path, world: SQLi
     assert texts(found) == ["from a process"] * units
 
 
-# ── the file ───────────────────────────────────────────────────────────────────────────────────
+def test_a_reader_that_follows_many_processes_misses_nothing(
+    place: Place, world: StoredWorld, started: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    processes = [started(saved_counter(world.store), partition, place) for partition in range(4)]
+    for process in processes:
+        said(process, 1)
+    seen: list[int] = []
+    while len(seen) < 600:
+        seen += [each.position for each in world.store.read(seen[-1] if seen else 0, 20)]
+    for process in processes:
+        killed(process)
+    there = [each.position for each in world.store.read(0, ALL) if each.position <= seen[-1]]
+    assert seen == there
 
 
-def test_migrating_again_changes_nothing(path: Path, world: SQLiteWorld) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_processes_may_start_together(request: pytest.FixtureRequest, kind: str) -> None:
+    program = (
+        "import sys; from tests.fakes.databases import from_words, recorder_of;"
+        " recorder_of(from_words(sys.argv[1:])).create_tables()"
+    )
+    for place in empty_place(request, kind):
+        command = [sys.executable, "-c", program, *place.words]
+        processes = [subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}) for _ in range(4)]
+        assert [process.wait(PATIENCE * 3) for process in processes] == [0] * 4
+
+
+# ── tables ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_making_the_tables_again_changes_nothing(place: Place, world: StoredWorld) -> None:
     saved_counter(world.store)
-    migrate(path)
+    recorder_of(place.open()).create_tables()
     assert world.store.head() == 1
 
 
-def test_a_file_of_a_newer_parley_is_refused(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
+def test_the_tables_of_a_newer_parley_are_refused(place: Place) -> None:
+    database = place.open()
+    with database.writing() as c:
+        c.run("PRAGMA user_version = 99" if isinstance(place, FilePlace) else "UPDATE made SET version = 99")
     with pytest.raises(ValueError, match="newer Parley"):
-        migrate(path)
-
-
-def test_processes_may_start_together(tmp_path: Path) -> None:
-    program = (
-        "import pathlib, sys; from adapters.event_store import recorder;"
-        " recorder.migrate(pathlib.Path(sys.argv[1]))"
-    )
-    path = tmp_path / "together.db"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
-        for _ in range(4)
-    ]
-    assert [process.wait(PATIENCE * 3) for process in processes] == [0] * 4
+        recorder_of(database).create_tables()

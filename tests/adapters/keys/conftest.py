@@ -1,15 +1,15 @@
-"""A vault for a test, in a store's file."""
+"""A vault for a test, in a store's database."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from adapters.event_store.database import Database
-from adapters.event_store.recorder import migrate
 from adapters.keys.vault import Vault
 from tests.adapters.event_store.worlds import MASTER
 from tests.contracts.event_store_contract import FakeClock
+from tests.fakes.databases import Opened, Place, place
+
+__all__ = ["clock", "database", "open_vault", "place", "vault"]
 
 
 @pytest.fixture
@@ -18,18 +18,14 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    path = tmp_path / "store.db"
-    migrate(path)
-    database = Database(path)
-    yield database
-    database.close()
+def database(place: Place) -> Opened:
+    return place.open()
 
 
 @pytest.fixture
-def open_vault(database: Database, clock: FakeClock) -> Callable[[], Vault]:
+def open_vault(place: Place, clock: FakeClock) -> Callable[[], Vault]:
     """Opens the vault as one more process would."""
-    return lambda: Vault(database, MASTER, clock)
+    return lambda: Vault(place.open(), MASTER, clock)
 
 
 @pytest.fixture

@@ -137,14 +137,13 @@ def test_a_day_is_one_of_utc(vault: Vault, clock: FakeClock) -> None:
     assert vault.names("period") == ["2026-05-01"]
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_destroyed_period_key_is_in_no_file(vault: Vault, clock: FakeClock, tmp_path: Path) -> None:
     PeriodKeys(vault, clock).seal(b"", b"")
     clock.time += DAY
-    with vault._database.transaction(commit=False) as c:
-        c.execute("SELECT sealed FROM vault WHERE kind = 'period'")
-        wrapped = c.fetchone()[0]
+    [row] = vault._database.rows("SELECT sealed FROM vault WHERE kind = 'period'")
     assert PeriodKeys(vault, clock).destroy_before(clock.time) == 1
-    assert not any(wrapped in file.read_bytes() for file in tmp_path.iterdir())
+    assert not any(row["sealed"] in file.read_bytes() for file in tmp_path.iterdir())
 
 
 # ── platform ───────────────────────────────────────────────────────────────────────────────────

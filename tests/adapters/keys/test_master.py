@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.event_store.database import Database
 from adapters.keys import master
 from adapters.keys.master import MasterKey, load_or_create
 from adapters.keys.vault import Vault, WrongMasterKey
 from domain.errors import Unreadable
 from tests.adapters.event_store.worlds import MASTER
 from tests.contracts.event_store_contract import FakeClock
+from tests.fakes.databases import Opened
 
 KEY = bytes(range(32))
 
@@ -79,7 +79,7 @@ def test_a_damaged_file_is_named_and_kept(tmp_path: Path) -> None:
     assert path.read_text() == "half a k"
 
 
-def test_a_wrong_master_key_is_one_clear_error_at_the_start(database: Database, clock: FakeClock) -> None:
+def test_a_wrong_master_key_is_one_clear_error_at_the_start(database: Opened, clock: FakeClock) -> None:
     Vault(database, MASTER, clock)
     Vault(database, MASTER, clock)
     with pytest.raises(WrongMasterKey, match="PARLEY_MASTER_KEY"):

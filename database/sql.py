@@ -1,20 +1,24 @@
-"""The one place that speaks to the database: statements that SQLite and PostgreSQL both understand.
+"""Statements and rows as SQLite and PostgreSQL both understand them.
 
 Ids are hexadecimal text, as in the event store's tables; moments are microseconds since 1970, UTC; truth
-is 0 or 1; lists and documents are JSON. Parameters are named, `:like_this`.
+is 0 or 1; lists and documents are JSON. Parameters are named, `:like_this`; `IN :names` takes many values.
+
+In DDL, `BLOB` is octets, and `SERIAL PRIMARY KEY` a number that rises with every row and never comes again.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 from uuid import UUID
 
-from eventsourcing.sqlite import SQLiteCursor
-
 Row = dict[str, Any]
+Values = Mapping[str, Any]
+
+NOTHING: Values = {}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -22,7 +26,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A projection's table. `columns` is its DDL, one a line; `indexes` lead from a name to what it is on."""
+    """A table. `columns` is its DDL, one a line; `indexes` lead from a name to what it is on."""
 
     name: str
     key: tuple[str, ...]
@@ -33,6 +37,12 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """The columns' names."""
         return tuple(line.split()[0] for line in self.columns.strip().splitlines())
+
+    def typed(self, names: Sequence[str]) -> str:
+        """Some columns with their types, as DDL has them."""
+        lines = map(str.split, self.columns.strip().splitlines())
+        types = {words[0]: words[1].rstrip(",") for words in lines}
+        return ", ".join(f"{name} {types[name]}" for name in names)
 
     @property
     def ddl(self) -> tuple[str, ...]:
@@ -54,11 +64,15 @@ class Table:
     @cached_property
     def upsert(self) -> str:
         """The statement that inserts a row or replaces the one with the same key."""
-        columns, values = ", ".join(self.names), ", ".join(f":{name}" for name in self.names)
+        values = ", ".join(f":{name}" for name in self.names)
+        return self.upsert_of(f"VALUES ({values})")
+
+    def upsert_of(self, rows: str) -> str:
+        """The statement that does so with the rows that a part of SQL stands for."""
         changes = ", ".join(f"{name} = excluded.{name}" for name in self.names if name not in self.key)
         otherwise = f"UPDATE SET {changes}" if changes else "NOTHING"
         return (
-            f"INSERT INTO {self.name} ({columns}) VALUES ({values})"  # noqa: S608 - names from our own DDL
+            f"INSERT INTO {self.name} ({', '.join(self.names)}) {rows}"
             f" ON CONFLICT ({', '.join(self.key)}) DO {otherwise}"
         )
 
@@ -67,38 +81,43 @@ class Table:
         return " AND ".join(f"{name} = :{name}" for name in self.key)
 
 
-class Cursor:
-    """Runs statements within one transaction."""
+class Cursor(ABC):
+    """Runs statements within one transaction.
 
-    def __init__(self, raw: SQLiteCursor) -> None:
-        self.raw = raw
-        """The library's own cursor, for its tracking."""
+    A value for `IN :name` is a collection; `True` and `False` are kept as 1 and 0.
+    """
 
-    def run(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
+    hold: ClassVar[str] = ""
+    """Ends a `SELECT` so that the rows it finds stay as they are until this transaction is over."""
+
+    @property
+    @abstractmethod
+    def raw(self) -> Any:
+        """A cursor of the library underneath, for the event store's recorders."""
+
+    @abstractmethod
+    def run(self, statement: str, values: Values = NOTHING) -> None:
         """Run one statement."""
-        self.raw.execute(statement, values or {})
 
-    def run_many(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    @abstractmethod
+    def run_many(self, statement: str, rows: Sequence[Values]) -> None:
         """Run one statement for each of many rows."""
-        if rows:
-            self.raw.executemany(statement, rows)
 
-    def all(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+    @abstractmethod
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Insert whole rows, or replace those with the same keys. No key comes twice; no column is octets."""
+
+    @abstractmethod
+    def remove(self, table: Table, keys: Sequence[Row]) -> None:
+        """Remove the rows with these keys, if they are there."""
+
+    @abstractmethod
+    def all(self, statement: str, values: Values = NOTHING) -> list[Row]:
         """The rows that a query finds."""
-        self.run(statement, values)
-        return [dict(row) for row in self.raw.fetchall()]
 
-    def one(self, statement: str, values: Mapping[str, Any] | None = None) -> Row | None:
+    @abstractmethod
+    def one(self, statement: str, values: Values = NOTHING) -> Row | None:
         """The first row that a query finds."""
-        self.run(statement, values)
-        row = self.raw.fetchone()
-        return None if row is None else dict(row)
-
-
-def among(name: str, values: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """A list for `IN`, as named parameters: the text in parentheses and the values. Not for no values."""
-    named = {f"{name}{number}": value for number, value in enumerate(values)}
-    return f"({', '.join(f':{each}' for each in named)})", named
 
 
 def like(part: str) -> str:
