@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -106,16 +107,30 @@ def create_app(services: Services) -> OpenAPI:
     return app
 
 
-def described_app() -> OpenAPI:
-    """The application's resources and errors, without services: enough to describe it."""
+def create_monitor(services: Services) -> OpenAPI:
+    """What a service without an API has to serve: probes, how its parts are, and metrics."""
+    app = described_app((health_details,), (health, metrics.metrics))
+    app.extensions[EXTENSION] = services
+    app.secret_key = services.session_key
+    app.before_request(_name_request)
+    metrics.register(app, services)
+    auth.register(app, services.public_url)
+    answers.register(app)
+    return app
+
+
+def described_app(
+    resources: Sequence[APIBlueprint] = RESOURCES, others: Sequence[Blueprint] = OTHERS
+) -> OpenAPI:
+    """Resources and errors, without services: enough to describe the application."""
     app = openapi.make_app()
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
     app.json = _StrictJSON(app)
     app.validation_error_callback = problems.invalid_document
-    for resource in RESOURCES:
+    for resource in resources:
         app.register_api(resource)
-    for blueprint in OTHERS:
+    for blueprint in others:
         app.register_blueprint(blueprint)
     problems.register(app)
     return app

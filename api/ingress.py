@@ -37,11 +37,10 @@ def status(code: str) -> Response:
 def accept(code: str, received: WebhookRequest) -> Response:
     """Let a mapping's provider read a request, make its facts durable, and answer.
 
-    Raises NotFound, BadSignature, BadRequest, LogUnavailable.
+    Raises NotFound, BadSignature, BadRequest, Unavailable.
     """
     here = services()
-    mapping = here.accounts.mapping(code)  # deleted ones too: late receipts are still taken
-    account = here.accounts.of(mapping)
+    mapping, account = here.accounts.receiving(code)  # deleted ones too: late receipts are still taken
     reply = _provider(mapping, account).read_webhook(account, received, here.ids)
     here.ingress.accept(reply.facts)
     request.environ[ACCEPTED] = len(reply.facts)

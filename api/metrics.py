@@ -1,6 +1,7 @@
 """Metrics for Prometheus: what was served, and where work waits."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from time import perf_counter
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -13,6 +14,7 @@ from adapters.accounts import Role
 from api.auth import allow
 from api.ingress import ACCEPTED
 from api.services import Services
+from domain.errors import Unavailable
 from projections.lanes import LaneQueries
 
 metrics = Blueprint("metrics", __name__)
@@ -61,23 +63,53 @@ class _State(Collector):
         self._services = services
 
     def collect(self) -> Iterable[Metric]:
-        """How far the views are behind, what waits in lanes, what is parked, and how the parts are."""
+        """How far ingest and the views are behind, what waits where, and how the parts are.
+
+        What stands on something that is away is left out: the rest is needed most then.
+        """
+        for look in (self._ingest, self._projections, self._lanes, self._left_over, self._spool):
+            with suppress(Unavailable):
+                yield from list(look())
+        parts = GaugeMetricFamily("parley_part_ok", "1 when the part works", labels=("part",))
+        for part in self._services.health():
+            parts.add_metric((part.name,), int(part.ok))
+        yield parts
+
+    def _ingest(self) -> Iterable[Metric]:
+        ingress, store = self._services.ingress, self._services.store
+        lag = GaugeMetricFamily("parley_ingest_lag", "Offsets not yet ingested", labels=("partition",))
+        for each in range(ingress.partitions):
+            lag.add_metric((str(each),), max(0, ingress.end(each) - store.ingested(each)))
+        yield lag
+
+    def _projections(self) -> Iterable[Metric]:
         head = self._services.store.head()
-        lag = GaugeMetricFamily("parley_projection_lag", "Events not yet seen", labels=("projection",))
+        lag = GaugeMetricFamily("parley_projection_lag", "Positions not yet seen", labels=("projection",))
         for name, position in self._services.views.positions().items():
             lag.add_metric((name,), max(0, head - position))
         yield lag
+
+    def _lanes(self) -> Iterable[Metric]:
         lanes = GaugeMetricFamily("parley_lane_messages", "Outbound messages", labels=("lane", "status"))
         for (lane, status), many in LaneQueries(self._services.views).depths().items():
             lanes.add_metric((lane, status), many)
         yield lanes
+
+    def _left_over(self) -> Iterable[Metric]:
         parked = len(self._services.parking.parked())
         yield GaugeMetricFamily("parley_parked_facts", "Facts that wait for a person", parked)
         unmatched = len(self._services.parking.expired_receipts(self._services.clock.now()))
         yield GaugeMetricFamily(
             "parley_unmatched_receipts", "Receipts that matched nothing in time", unmatched
         )
-        parts = GaugeMetricFamily("parley_part_ok", "1 when the part works", labels=("part",))
-        for part in self._services.health():
-            parts.add_metric((part.name,), int(part.ok))
-        yield parts
+
+    def _spool(self) -> Iterable[Metric]:
+        figures = self._services.spool()
+        if figures is None:
+            return
+        yield GaugeMetricFamily("parley_spool_records", "Facts waiting for Kafka", figures.records)
+        yield GaugeMetricFamily("parley_spool_bytes", "What they take", figures.bytes)
+        yield GaugeMetricFamily("parley_spool_limit_bytes", "What they may take", figures.limit_bytes)
+        waiting = (self._services.clock.now() - figures.oldest).total_seconds() if figures.oldest else 0
+        yield GaugeMetricFamily("parley_spool_oldest_seconds", "Since the oldest was accepted", waiting)
+        yield GaugeMetricFamily("parley_spool_broken_files", "Set aside unread", len(figures.broken))

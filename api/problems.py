@@ -17,8 +17,8 @@ from domain.errors import (
     FieldError,
     Forbidden,
     Invalid,
-    LogUnavailable,
     NotFound,
+    Unavailable,
 )
 from domain.providers import BadRequest, BadSignature
 
@@ -104,8 +104,9 @@ def _conflict(_: Conflict) -> Response:
     return _unavailable("others keep changing the same thing: try again")
 
 
-def _log_unavailable(_: LogUnavailable) -> Response:
-    return _unavailable("nothing can be made durable now, and nothing was: try again")
+def _away(error: Unavailable) -> Response:
+    _log.warning("%s: %s", type(error).__name__, error)
+    return _unavailable("nothing can be made durable now: try the very same again")
 
 
 def _unavailable(detail: str) -> Response:
@@ -144,7 +145,7 @@ _HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
     VersionMismatch: lambda error: problem(412, error.message, [FieldError("If-Match", error.message)]),
     Clash: _clash,
     Conflict: _conflict,
-    LogUnavailable: _log_unavailable,
+    Unavailable: _away,
     BadSignature: lambda error: problem(403, str(error)),
     BadRequest: _bad_request,
     CSRFError: lambda error: problem(403, error.description, [FieldError("X-CSRFToken", error.description)]),

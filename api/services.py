@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from flask import current_app
 
 from adapters.accounts import AccountStore
 from adapters.event_store.parking import Parking
+from adapters.spool import SpoolFigures
 from domain.accounts import Accounts
 from domain.administration import MappingAdministration
 from domain.attention import Attention
@@ -16,6 +16,7 @@ from domain.desk import AgentDesk
 from domain.ids import Identities
 from domain.media_links import MediaLinks
 from domain.ports import Clock, EventStore, Ingress, Media, RandomIds
+from domain.presence import Presence
 from domain.providers import Provider
 from projections.views import Views
 
@@ -50,9 +51,10 @@ class Services:
     desk: AgentDesk
     attention: Attention  # people's decisions about what waits for them
     health: Callable[[], list[Health]]
+    spool: Callable[[], SpoolFigures | None]  # of the facts that wait on this disk while Kafka is away
     public_url: str
     session_key: bytes
-    grace: timedelta  # how long an agent without a desk keeps the work in hand
+    presence: Presence  # whose desk is open, in any process
     streams: int  # most desk streams open at once
     demo: bool  # the simulated handset and one-click sign-in, on loopback only
     # Of the demo only: who signs in with one click (login: name, roles), and the customers' numbers.

@@ -40,7 +40,13 @@ class LastEventId(BaseModel):
 
 def register(app: Flask, services: Services) -> None:
     """Give the application the hub of its streams."""
-    app.extensions[_HUB] = StreamHub(services.views, services.desk, services.grace, services.streams)
+    app.extensions[_HUB] = StreamHub(services.views, services.presence, services.streams)
+
+
+def close_streams(app: Flask) -> None:
+    """End every stream of an application, where it has streams: before its server is stopped."""
+    if _HUB in app.extensions:
+        hub_of(app).close()
 
 
 def hub_of(app: Flask) -> StreamHub:

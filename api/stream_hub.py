@@ -9,9 +9,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 
-from domain.desk import AgentDesk
+from domain.presence import Presence
 from projections.desk_queries import Changes, DeskQueries
 from projections.views import Views
 
@@ -63,15 +62,14 @@ class Stream:
 class StreamHub:
     """Knows every open stream of this process."""
 
-    def __init__(self, views: Views, desk: AgentDesk, grace: timedelta, most: int) -> None:
+    def __init__(self, views: Views, presence: Presence, most: int) -> None:
         self.queries = DeskQueries(views)
         self._views = views
-        self._desk = desk
-        self._grace = grace
+        self._presence = presence
         self._most = most
         self._streams: set[Stream] = set()
         self._mutex = threading.Lock()  # guards the streams and the thread
-        self._presence = threading.Lock()  # held while a desk's coming or going is recorded
+        self._coming = threading.Lock()  # held while a desk's coming or going is recorded
         self._desks: Counter[str] = Counter()  # tabs open, by login
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
@@ -107,14 +105,14 @@ class StreamHub:
         return stream
 
     def leave(self, stream: Stream) -> None:
-        """Take a stream off. With its agent's last one a grace period begins."""
+        """Take a stream off. With its agent's last one, in any process, a grace period begins."""
         with self._mutex:
             self._streams.discard(stream)
-        with self._presence:
+        with self._coming:
             self._desks[stream.login] -= 1
             if self._desks[stream.login] == 0:
                 del self._desks[stream.login]
-                self._desk.disconnect(stream.login, self._grace)
+                self._presence.leave(stream.login)
 
     def close(self) -> None:
         """End every stream at once; later ones are refused."""
@@ -127,9 +125,9 @@ class StreamHub:
             thread.join()
 
     def _arrive(self, login: str) -> None:
-        with self._presence:
+        with self._coming:
             if self._desks[login] == 0:
-                self._desk.connect(login)
+                self._presence.arrive(login)
             self._desks[login] += 1
 
     # ── the watching thread ────────────────────────────────────────────────────────────────────

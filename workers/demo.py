@@ -20,7 +20,8 @@ from domain.threads import Thread
 from workers.demo_cast import HANDSETS
 from workers.inline import InlineExecutor, InlineRun, SteppedClock
 from workers.settings import Settings
-from workers.wiring import Files, Platform
+from workers.storage import Files
+from workers.wiring import Platform
 
 SUPPORT = "+15005550006"
 SALES = "+15005550007"

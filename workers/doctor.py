@@ -19,7 +19,8 @@ from domain.providers import SendError
 from projections.configuration import Sort
 from projections.configuration_queries import ConfigurationQueries, Entry, Listed
 from workers.settings import Settings
-from workers.wiring import Files, Platform
+from workers.storage import Files
+from workers.wiring import Platform
 
 LEAST_FREE_MEGABYTES = 500
 MARKS = {"fine": "[green]✓[/]", "note": "[yellow]![/]", "wrong": "[red]✗[/]"}
@@ -38,11 +39,11 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything. Sends no text; asks providers about accounts and numbers."""
     findings = [*_settings(settings), *_folder(settings)]
-    if not Files.in_folder(settings.data_dir).store.exists():
+    if not settings.is_cluster and not Files.in_folder(settings.data_dir).store.exists():
         findings.append(Finding("note", "data", f"nothing in {settings.data_dir} yet", "start `parley up`"))
         return findings
     try:
-        platform = Platform(settings)
+        platform = Platform(settings, spooling=False)
     except (ParleyError, ValueError) as error:
         findings.append(Finding("wrong", "data", str(error), "set PARLEY_MASTER_KEY, or restore master.key"))
         return findings
@@ -99,7 +100,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
 
 
 def _progress(platform: Platform) -> Iterator[Finding]:
-    partitions = range(platform.settings.partitions)
+    partitions = range(platform.log.partitions)
     waiting = sum(max(0, platform.log.end(each) - platform.store.ingested(each)) for each in partitions)
     behind = platform.store.head() - min(platform.views.positions().values())
     level = "fine" if not waiting and not behind else "note"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from domain.errors import AlreadyTracked, Conflict, OffsetOutOfRange
+from domain.errors import AlreadyTracked, Conflict, OffsetOutOfRange, Unavailable
 from domain.facts import Outcome, ReceiptReceived, SendSettled
 from domain.intake import Effects, Intake
-from domain.ports import Accepted, EventStore, Ingress, Parked, Source, Unit, WaitingReceipt
+from domain.ports import Accepted, EventStore, FactSource, Parked, Source, Unit, WaitingReceipt
 from domain.world import World
 
 BATCH = 500
@@ -34,10 +34,14 @@ class Ingest:
 
     pace = 0.004
 
-    def __init__(self, partition: int, ingress: Ingress, store: EventStore, intake: Intake) -> None:
+    def __init__(
+        self, partition: int, source: FactSource, facts: FactSource, store: EventStore, intake: Intake
+    ) -> None:
+        """Read the partition's facts from `source`, one after the other, and any single one from `facts`."""
         self.name = f"ingest-{partition}"
         self._partition = partition
-        self._ingress = ingress
+        self._source = source
+        self._facts = facts
         self._store = store
         self._intake = intake
         self._position: int | None = None
@@ -46,7 +50,7 @@ class Ingest:
         """Ingest at most one batch."""
         if self._position is None:
             self._position = self._store.ingested(self._partition)
-        batch = self._ingress.read(self._partition, self._position, BATCH)
+        batch = self._source.read(self._partition, self._position, BATCH)
         if not batch:
             return False
         try:
@@ -59,12 +63,14 @@ class Ingest:
         return True
 
     def wait(self, timeout: float) -> None:
-        self._ingress.wait(timeout)
+        self._source.wait(timeout)
 
     def _ingest(self, batch: Sequence[Accepted]) -> None:
         for _ in range(RETRIES):
             try:
                 decided = self._decide(batch)
+            except Unavailable:
+                raise  # no fact's fault: the worker starts again from what is stored
             except Exception:  # which fact it was shows when they are taken one by one
                 log.warning("a batch of %d facts on %s is taken apart", len(batch), self.name, exc_info=True)
                 break
@@ -80,6 +86,8 @@ class Ingest:
         while True:
             try:
                 decided = self._decide([accepted])
+            except Unavailable:
+                raise
             except Exception as error:  # a fact that cannot be decided is parked, whatever the reason
                 log.exception("fact %d of %s is parked", accepted.offset, self.name)
                 decided = self._park(accepted, f"{type(error).__name__}: {error}")
@@ -104,7 +112,7 @@ class Ingest:
 
     def _fact_at(self, partition: int, offset: int) -> Accepted | None:
         try:
-            found = self._ingress.read(partition, offset - 1, 1)
+            found = self._facts.read(partition, offset - 1, 1)
         except OffsetOutOfRange:  # it waited for longer than raw facts are kept
             return None
         return found[0] if found and found[0].offset == offset else None

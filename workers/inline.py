@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 
 from domain.facts import Fact
+from workers.service import makers
 from workers.wiring import Platform
 from workers.worker import Worker
 
@@ -59,7 +60,7 @@ class InlineRun:
     def __init__(self, platform: Platform, clock: SteppedClock) -> None:
         self.platform = platform
         self.clock = clock
-        self._workers: list[Worker] = [make() for make in platform.makers()]
+        self._workers: list[Worker] = [make() for make in makers(platform, grouped=False)]
 
     def settle(self) -> None:
         """Step every worker until none has anything left to do at this moment."""

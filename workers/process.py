@@ -1,18 +1,22 @@
-"""One process that is all of Parley: the web server and every worker, started and stopped in order."""
+"""One process: the web server and the workers of one service, or of all, started and stopped in order."""
 
 import fcntl
 import os
 import resource
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from adapters.event_store.refill import restoring
+from api.app import create_app, create_monitor
 from api.services import Health
-from api.stream import hub_of
-from projections.desk_queries import DeskQueries
+from api.stream import close_streams
+from database.postgres import PostgresDatabase
 from workers.demo import seed
+from workers.service import SPOOLING, Service, makers
 from workers.settings import Settings
 from workers.supervisor import Running, Supervisor
 from workers.webserver import WebServer
@@ -22,32 +26,45 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OPEN_FILES = 4096
 STALLED_AFTER = 60.0
 STOP_WITHIN = 10.0
+PROBE_THREADS = 4
+"""Of a service that only answers probes and shows metrics."""
 
 
 class Process:
-    """All of Parley. Raises ValueError when the demo would be open to the network."""
+    """One service of Parley, or all of it. Raises ValueError when the demo would be open to the network."""
 
-    def __init__(self, settings: Settings, *, demo: bool = False) -> None:
-        if demo and settings.host not in LOOPBACK:
+    def __init__(self, settings: Settings, *, service: Service | None = None, demo: bool = False) -> None:
+        if demo and (settings.host not in LOOPBACK or settings.is_cluster):
             raise ValueError(
-                f"the demo signs anybody in: PARLEY_HOST must be {LOOPBACK[0]}, not {settings.host}"
+                f"the demo signs anybody in, on this machine: PARLEY_HOST must be {LOOPBACK[0]}, not"
+                f" {settings.host}, and PARLEY_DATABASE_URL not set"
             )
         _raise_open_files()
         # Bound first: the port may be any free one, and the mappings' webhook URLs name it.
-        self._web = _listening(self._serve, settings)
-        try:
-            self._folder = _sole_use(settings.data_dir)
-        except ValueError:
-            self._web.stop()
-            raise
+        self._web = _listening(self._serve, settings, service)
+        self._stack = ExitStack()
         self.url = self._web.url
-        if demo:
-            seed(settings, settings.public_url or self.url)
-        self.platform = Platform(settings, demo=demo, public_url=settings.public_url or self.url)
-        # Whoever held a lease on this folder is dead: its time need not be waited out.
-        self.platform.leases.end_all()
-        self._supervisor = Supervisor(self.platform.makers())
-        self._app = self.platform.app(self.health)
+        with ExitStack() as opened:
+            opened.callback(self._web.stop)
+            opened.callback(self._stack.close)
+            if not settings.is_cluster:
+                self._stack.enter_context(_sole_use(settings.data_dir))
+            if demo:
+                seed(settings, settings.public_url or self.url)
+            self.platform = Platform(
+                settings,
+                demo=demo,
+                public_url=settings.public_url or self.url,
+                spooling=service is None or service in SPOOLING,
+            )
+            _refuse_half_restored(self.platform)
+            if not settings.is_cluster:
+                # Whoever held a lease on this folder is dead: its time need not be waited out.
+                self.platform.leases.end_all()
+            self._supervisor = Supervisor(makers(self.platform, service))
+            services = self.platform.services(self.health)
+            self._app = create_app(services) if service in (None, Service.API) else create_monitor(services)
+            opened.pop_all()
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._app.wsgi_app(environ, start_response)
@@ -57,7 +74,6 @@ class Process:
         key = self._settings_admin_key()
         if key:
             self.platform.people.ensure_admin_key(key)
-        self._disconnect_desks()
         self._supervisor.start()
         self._web.start()
 
@@ -65,28 +81,28 @@ class Process:
         secret = self.platform.settings.admin_key
         return secret.get_secret_value() if secret else None
 
-    def _disconnect_desks(self) -> None:
-        """No desk can be listening to a process that has only begun: the grace period starts now."""
-        for agent in DeskQueries(self.platform.views).agents():
-            if agent.connected:
-                self.platform.desk.disconnect(agent.login, self.platform.settings.agent_grace)
-
     def stop(self) -> list[str]:
         """End the streams, the requests, then the workers, each finishing its step.
 
         Returns the names of workers that did not finish in time.
         """
-        hub_of(self._app).close()
+        close_streams(self._app)
         self._web.stop()
         unfinished = self._supervisor.stop(STOP_WITHIN)
         self.platform.close()
-        self._folder.close()
+        self._stack.close()
         return unfinished
 
     def health(self) -> list[Health]:
         """How every worker is."""
         now = time.monotonic()
         return [_health_of(each, now) for each in self._supervisor.running]
+
+
+def _refuse_half_restored(platform: Platform) -> None:
+    database = platform.storage.store
+    if isinstance(database, PostgresDatabase) and restoring(database):
+        raise ValueError("a restore of this store has not finished: run the same `parley restore` again")
 
 
 def _health_of(worker: Running, now: float) -> Health:
@@ -110,9 +126,10 @@ def _sole_use(folder: Path) -> TextIO:
     return lock
 
 
-def _listening(app: WSGIApplication, settings: Settings) -> WebServer:
+def _listening(app: WSGIApplication, settings: Settings, service: Service | None) -> WebServer:
+    threads = settings.web_threads if service in (None, Service.API) else PROBE_THREADS
     try:
-        return WebServer(app, settings.host, settings.port, settings.web_threads)
+        return WebServer(app, settings.host, settings.port, threads)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         reason = os.strerror(error.errno) if error.errno else str(error)

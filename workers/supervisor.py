@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from domain.errors import Unavailable
 from workers.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -15,6 +16,8 @@ IDLE_WAIT = 0.5
 
 FIRST_BACK_OFF = 0.1
 LONGEST_BACK_OFF = 30.0
+LONGEST_WHILE_AWAY = 1.0
+"""Seconds, when all that is wrong is that a database or a broker is away: it may be back any moment."""
 
 
 @dataclass
@@ -67,9 +70,18 @@ class Supervisor:
                     worker.wait(IDLE_WAIT)
                     self._stopping.wait(max(0.0, state.stepped_at + worker.pace - time.monotonic()))
             except Exception as error:  # whatever it was, the worker starts again from what is stored
-                pause = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** min(state.failures, 20))
+                away = isinstance(error, Unavailable)
+                longest = LONGEST_WHILE_AWAY if away else LONGEST_BACK_OFF
+                pause = min(longest, FIRST_BACK_OFF * 2 ** min(state.failures, 20))
                 state.failures += 1
                 state.problem = f"{type(error).__name__}: {error}"
-                log.exception("%s failed; it starts again in %.1f s", state.name, pause)
+                log.log(
+                    logging.WARNING if away else logging.ERROR,
+                    "%s failed; it starts again in %.1f s: %s",
+                    state.name,
+                    pause,
+                    state.problem,
+                    exc_info=not away,
+                )
                 worker = None
                 self._stopping.wait(pause)

@@ -4,6 +4,7 @@ They queue there behind the texts that were accepted before; whether a deadline 
 is decided when it is ingested. One process has the timers at a time.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from domain.facts import DeadlineFell
@@ -23,12 +24,23 @@ class Timers:
     name = "timers"
     pace = 0.05
 
-    def __init__(self, views: Views, ingress: Ingress, clock: Clock, lease: HeldLease) -> None:
+    def __init__(
+        self,
+        views: Views,
+        ingress: Ingress,
+        clock: Clock,
+        lease: HeldLease,
+        texts_wait: Callable[[], bool],
+    ) -> None:
+        """`texts_wait` says whether texts were accepted that are not on the log yet: no deadline may overtake
+        them.
+        """
         self._views = views
         self._deadlines = DeadlineQueries(views)
         self._ingress = ingress
         self._clock = clock
         self._lease = lease
+        self._texts_wait = texts_wait
         self._fallen: dict[Deadline, datetime] = {}
 
     def step(self) -> bool:
@@ -40,7 +52,7 @@ class Timers:
         due = [
             each for each in self._deadlines.due(now, BATCH + len(self._fallen)) if each not in self._fallen
         ]
-        if not due:
+        if not due or self._texts_wait():
             return False
         self._ingress.accept(
             [DeadlineFell(each.key, each.kind, each.subject_id, each.due_at) for each in due]

@@ -1,47 +1,49 @@
-"""The only place that builds things: all of Parley in one process, on SQLite."""
+"""The only place that builds things: all that a process of Parley may run."""
 
 import logging
 import os
 import socket
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
 
 from flask import Flask
 
 from adapters.accounts import AccountStore
 from adapters.clock import SystemClock, SystemRandomIds
-from adapters.event_store.database import Database
-from adapters.event_store.leases import SQLiteLeases
+from adapters.event_store.leases import StoredLeases
 from adapters.event_store.media import MediaStore
+from adapters.event_store.outbox import Outbox
 from adapters.event_store.parking import Parking
-from adapters.event_store.recorder import migrate
-from adapters.event_store.store import SQLiteEventStore
-from adapters.ingress import LogIngress
+from adapters.event_store.store import StoredAggregates
+from adapters.ingress import LoggedFacts, LogIngress
+from adapters.kafka.events import EventsTopic
+from adapters.kafka.member import KafkaMember
+from adapters.kafka.topics import events_topic, ingress_topic
 from adapters.keys.customers import Keyring
-from adapters.keys.master import MasterKey, load_or_create
 from adapters.keys.periods import PeriodKeys
 from adapters.keys.platform import platform_key
 from adapters.keys.secrets import SecretStore
 from adapters.keys.vault import Vault
 from adapters.providers import providers as installed_providers
 from adapters.providers.simulator import SimulatedNetwork, SimulatorProvider
-from adapters.sqlite_log import SQLiteLog
+from adapters.spool import SpooledLog, SpoolFigures
 from api.app import create_app
 from api.services import Health, Services
+from database.postgres import PostgresDatabase
 from domain.accounts import Accounts
 from domain.administration import MappingAdministration
 from domain.attention import Attention
 from domain.catalogue import Catalogue
 from domain.commands import Commands
 from domain.desk import AgentDesk
+from domain.errors import Unavailable
 from domain.ids import Identities
 from domain.intake import Intake
 from domain.media_links import MediaLinks
-from domain.ports import Clock
+from domain.ports import Clock, FactSource
+from domain.presence import Presence
 from domain.routing import Routing
 from domain.sittings import Sittings
 from domain.values import DeliveryProvider
@@ -51,35 +53,23 @@ from workers.demo_cast import HANDSETS, PEOPLE
 from workers.dispatch import Dispatch, LaneLeases
 from workers.fetching import Fetching
 from workers.ingest import Ingest
+from workers.presence import PresenceWatch
 from workers.projector import Projector
 from workers.reconcile import Reconcile
+from workers.relay import Relay
 from workers.router import Router
 from workers.sending import Sender
 from workers.settings import Settings
-from workers.simulation import SimulatedReceipts
+from workers.spooling import LEASE_PREFIX, SpoolLeases
+from workers.storage import kafka_connection, open_storage
 from workers.timers import Timers
 from workers.upkeep import Upkeep
-from workers.worker import HeldLease, Worker
+from workers.worker import HeldLease
 
 DELIVERIES = frozenset({DeliveryProvider.SYMBEE})
 """Where conversations can be delivered to: so far, Parley's own desk."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Files:
-    """The three files of the embedded shape, and the master key's."""
-
-    ingress: Path
-    store: Path
-    views: Path
-    master_key: Path
-
-    @classmethod
-    def in_folder(cls, folder: Path) -> "Files":
-        """Where they are in a data folder."""
-        return cls(folder / "ingress.db", folder / "store.db", folder / "views.db", folder / "master.key")
 
 
 class Platform:
@@ -93,37 +83,47 @@ class Platform:
         public_url: str = "",
         clock: Clock | None = None,
         pool: Executor | None = None,
+        spooling: bool = True,
         deliveries: Collection[DeliveryProvider] = DELIVERIES,
     ) -> None:
+        """Open what the settings name. Raises ValueError, WrongMasterKey, Unavailable.
+
+        Without `spooling`, facts of this process do not outlive Kafka: for what would be told again.
+        """
         self.settings = settings
         self.demo = demo
         self.clock = clock or SystemClock()
         self.public_url = public_url or settings.public_url or f"http://127.0.0.1:{settings.port}"
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{SystemRandomIds().new().hex[:8]}"
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.files = Files.in_folder(settings.data_dir)
         self._held: list[HeldLease | LaneLeases] = []
-        self._open_storage()
+        self._kafka: list[KafkaMember | EventsTopic] = []
+        self._open_storage(spooling=spooling)
         self._build_domain(deliveries)
         self._pool = pool or ThreadPoolExecutor(settings.send_threads, thread_name_prefix="send")
 
-    def _open_storage(self) -> None:
-        key = self.settings.master_key
-        master = MasterKey.from_text(key.get_secret_value()) if key else load_or_create(self.files.master_key)
-        migrate(self.files.store)
-        self.database = Database(self.files.store)
-        self.vault = Vault(self.database, master, self.clock)
+    def _open_storage(self, *, spooling: bool) -> None:
+        storage = self.storage = open_storage(self.settings, self.clock, spooling=spooling)
+        self.vault = Vault(storage.store, storage.master, self.clock)
         self.keyring = Keyring(self.vault)
         self.period_keys = PeriodKeys(self.vault, self.clock)
-        self.parking = Parking(self.database, self.period_keys)
-        self.store = SQLiteEventStore(self.database, self.keyring, self.parking, self.clock)
-        self.leases = SQLiteLeases(self.database, self.clock)
+        self.parking = Parking(storage.store, self.period_keys)
+        self.store = StoredAggregates(storage.store, storage.recorder, self.keyring, self.parking, self.clock)
+        self.leases = StoredLeases(storage.store, self.clock)
         self.secrets = SecretStore(self.vault)
-        self.media = MediaStore(self.database, self.keyring)
-        self.people = AccountStore(self.database, self.clock)
-        self.log = SQLiteLog(self.files.ingress, "ingress", self.settings.partitions, self.clock)
-        self.ingress = LogIngress(self.log, self.period_keys)
-        self.views = open_views(self.files.views)
+        self.media = MediaStore(storage.store, self.keyring)
+        self.people = AccountStore(storage.store, self.clock)
+        self.views = open_views(storage.views)
+        self.log = storage.log
+        self.facts = LogIngress(self.log, self.period_keys)
+        self._open_ingress()
+
+    def _open_ingress(self) -> None:
+        """The way in for facts that nobody would repeat: in the cluster they outlive Kafka, by the spool."""
+        self.ingress = self.facts
+        if self.storage.spool is not None:
+            self.spool_leases = SpoolLeases(self.storage.spool, self.leases, self.clock)
+            self.spooled = SpooledLog(self.log, self.storage.spool, self.spool_leases.notice)
+            self.ingress = LogIngress(self.spooled, self.period_keys)
 
     def _build_domain(self, deliveries: Collection[DeliveryProvider]) -> None:
         self.ids = Identities(platform_key(self.vault, "identities"))
@@ -135,6 +135,7 @@ class Platform:
         self.intake = Intake(self.ids, self.sittings)
         self.commands = Commands(self.store, self.clock)
         self.desk = AgentDesk(self.commands, self.sittings)
+        self.presence = Presence(self.leases, self.desk, self.owner, self.settings.agent_grace)
         self.attention = Attention(self.commands, self.sittings, self.intake)
         self.routing = Routing(self.commands, self.sittings)
         lookups = ViewLookups(self.views)
@@ -149,9 +150,24 @@ class Platform:
 
     # ── workers ────────────────────────────────────────────────────────────────────────────────
 
-    def ingest(self, partition: int) -> Ingest:
-        """The ingest worker of a partition."""
-        return Ingest(partition, self.ingress, self.store, self.intake)
+    def ingest(self, partition: int, source: FactSource | None = None) -> Ingest:
+        """The ingest worker of a partition; its facts come from `source` where one is given."""
+        return Ingest(partition, source or self.facts, self.facts, self.store, self.intake)
+
+    def join(self) -> tuple[KafkaMember, FactSource]:
+        """Join the group that shares the ingress log's partitions; ourselves as a member, and our facts."""
+        namespace = self.settings.namespace
+        member = KafkaMember(kafka_connection(self.settings), ingress_topic(namespace), f"{namespace}.ingest")
+        self._kafka.append(member)
+        return member, LoggedFacts(member, self.period_keys)
+
+    def relay(self) -> Relay:
+        """The worker that copies events to Kafka."""
+        database = self.storage.store
+        assert isinstance(database, PostgresDatabase)  # noqa: S101 - for mypy: only the cluster has a relay
+        topic = EventsTopic(kafka_connection(self.settings), events_topic(self.settings.namespace))
+        self._kafka.append(topic)
+        return Relay(Outbox(database, self.clock), topic, self.store, self._lease("relay"))
 
     def projector(self) -> Projector:
         """The worker that fills the views."""
@@ -184,12 +200,16 @@ class Platform:
 
     def timers(self) -> Timers:
         """The worker that notices what falls due."""
-        return Timers(self.views, self.ingress, self.clock, self._lease("timers"))
+        return Timers(self.views, self.facts, self.clock, self._lease("timers"), self._texts_wait)
+
+    def _texts_wait(self) -> bool:
+        """Whether texts were accepted that are not on the log yet, in any process."""
+        return bool(self.leases.held(LEASE_PREFIX))
 
     def fetching(self) -> Fetching:
         """The worker that copies media in."""
         return Fetching(
-            self.views, self.ingress, self.accounts, self.providers, self.media, self.ids, self.clock
+            self.views, self.facts, self.accounts, self.providers, self.media, self.ids, self.clock
         )
 
     def upkeep(self) -> Upkeep:
@@ -197,15 +217,9 @@ class Platform:
         keep = timedelta(days=self.settings.ingress_days)
         return Upkeep(self.log, self.store, self.period_keys, self.clock, keep, self._lease("upkeep"))
 
-    def makers(self) -> list[Callable[[], Worker]]:
-        """How to make each of the process's workers."""
-        partitions = range(self.settings.partitions)
-        makers: list[Callable[[], Worker]] = [partial(self.ingest, each) for each in partitions]
-        makers += [self.projector, self.router, self.dispatch, self.reconcile, self.timers]
-        makers += [self.fetching, self.upkeep]
-        if self.demo:
-            makers.append(lambda: SimulatedReceipts(self.network, self.ingress))
-        return makers
+    def presence_watch(self) -> PresenceWatch:
+        """The worker that notices agents whose desks have gone."""
+        return PresenceWatch(self.presence, self.views, self.clock, self._lease("presence"))
 
     def _lease(self, name: str) -> HeldLease:
         held = HeldLease(self.leases, self.clock, name, self.owner)
@@ -238,21 +252,28 @@ class Platform:
             parking=self.parking,
             links=self.links,
             health=health,
+            spool=self.spool_figures,
             public_url=self.public_url,
             session_key=platform_key(self.vault, "sessions"),
-            grace=self.settings.agent_grace,
+            presence=self.presence,
             streams=self.settings.streams,
             demo=self.demo,
             demo_people=PEOPLE if self.demo else {},
             demo_handsets=HANDSETS if self.demo else (),
         )
 
+    def spool_figures(self) -> SpoolFigures | None:
+        """What waits on this disk; None where nothing ever does."""
+        return self.spooled.figures() if self.storage.spool else None
+
     def close(self) -> None:
         """Let sends under way finish, give up what only one process may do, and close every file."""
         self._pool.shutdown(wait=True)
-        for held in self._held:
-            held.release()
+        with suppress(Unavailable):  # a lease that cannot be given up runs out
+            for held in self._held:
+                held.release()
+        for each in self._kafka:
+            each.close()
         self.sender.close()
-        self.log.close()
         self.views.close()
-        self.database.close()
+        self.storage.close()

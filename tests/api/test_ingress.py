@@ -10,7 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.test import TestResponse
 
 from api.services import EXTENSION
-from domain.errors import LogUnavailable
+from domain.errors import LogUnavailable, StoreUnavailable
 from domain.facts import ReceiptReceived, TextReceived
 from tests.api.conftest import TWILIO, Caller, fields_of, rest_mapping
 from tests.fakes.platform import PUBLIC_URL, Platform
@@ -67,6 +67,22 @@ def test_a_text_is_durable_when_it_is_answered(admin: Caller) -> None:
     (fact,) = facts(admin.platform)
     assert isinstance(fact, TextReceived)
     assert (fact.text, fact.customer_address) == (TEXT["Body"], TEXT["From"])
+
+
+def test_while_the_store_is_away_texts_are_taken_in_all_the_same(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deliver(admin, HOOK, TEXT).status_code == 200
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable("PostgreSQL is away")
+
+    monkeypatch.setattr(admin.platform.store, "load", away)
+    assert deliver(admin, HOOK, TEXT | {"MessageSid": "SM" + "3" * 32}).status_code == 200
+    assert len(facts(admin.platform)) == 2
+    assert deliver(admin, HOOK, TEXT, signature="AAAA").status_code == 403
+    refused = deliver(admin, "/ingress/rest/NEVER-USED", TEXT)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
 
 
 def test_a_receipt(admin: Caller) -> None:

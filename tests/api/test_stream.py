@@ -18,7 +18,7 @@ from api.stream_hub import StreamHub
 from domain.agents import Agent
 from tests.api.conftest import Caller, fields_of
 from tests.api.scene import OTHER, Person, Scene
-from tests.fakes.platform import Platform
+from tests.fakes.platform import GRACE, Platform
 
 PATIENCE = 10.0  # seconds
 
@@ -228,7 +228,7 @@ def test_an_agent_is_connected_as_long_as_one_tab_is_open(scene: Scene) -> None:
     second.close()
     gone = agent(scene, "ana")
     assert not gone.connected
-    assert gone.lost_at == scene.platform.clock.now() + scene.platform.services.grace
+    assert gone.lost_at == scene.platform.clock.now() + GRACE
     Listener(scene.ana)
     assert agent(scene, "ana").connected
 
@@ -283,7 +283,7 @@ def test_a_failing_watch_loses_nothing(scene: Scene, monkeypatch: pytest.MonkeyP
 
 def test_only_those_concerned_look(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     services = scene.platform.services
-    hub = StreamHub(services.views, services.desk, services.grace, 50)
+    hub = StreamHub(services.views, services.presence, 50)
     looks: list[str] = []
     changes = hub.queries.changes
 

@@ -10,11 +10,11 @@ from argon2 import PasswordHasher
 
 from adapters.accounts import AccountStore
 from adapters.clock import SystemRandomIds
-from adapters.event_store.database import Database
+from adapters.event_store.leases import StoredLeases
 from adapters.event_store.media import MediaStore
 from adapters.event_store.parking import Parking
-from adapters.event_store.recorder import migrate
-from adapters.event_store.store import SQLiteEventStore
+from adapters.event_store.sqlite_recorder import SQLiteRecorder
+from adapters.event_store.store import StoredAggregates
 from adapters.ingress import LogIngress
 from adapters.keys.customers import Keyring
 from adapters.keys.master import MasterKey
@@ -24,6 +24,7 @@ from adapters.keys.vault import Vault
 from adapters.providers.twilio import TwilioProvider
 from adapters.sqlite_log import SQLiteLog
 from api.services import Health, Services
+from database.sqlite import SQLiteDatabase
 from domain.accounts import Accounts
 from domain.administration import MappingAdministration
 from domain.attention import Attention
@@ -33,13 +34,15 @@ from domain.desk import AgentDesk
 from domain.ids import Identities
 from domain.intake import Intake
 from domain.media_links import MediaLinks
+from domain.presence import Presence
 from domain.providers import Provider
 from domain.sittings import Sittings
 from domain.values import DeliveryProvider
-from projections.registry import open_views
+from projections.registry import migrate_views, open_views
 
 PUBLIC_URL = "https://sms.example.com"
 BATCH = 500
+GRACE = timedelta(seconds=60)
 
 
 class Clock:
@@ -80,16 +83,19 @@ class Platform:
         self.clock = Clock()
         self.counts = Counts()
         self.parts = [Health("ingest", ok=True, detail="running")]
-        path = folder / "store.db"
-        migrate(path)
-        self.database = Database(path)
+        self.database = SQLiteDatabase(folder / "store.db")
+        recorder = SQLiteRecorder(self.database)
+        recorder.create_tables()
         vault = Vault(self.database, MasterKey(bytes(range(32))), self.clock)
         keyring = Keyring(vault)
         self.periods = PeriodKeys(vault, self.clock)
         self.parking = Parking(self.database, self.periods)
-        self.store = SQLiteEventStore(self.database, keyring, self.parking, self.clock)
+        self.store = StoredAggregates(self.database, recorder, keyring, self.parking, self.clock)
         self.log = SQLiteLog(folder / "ingress.db", "ingress", 2, self.clock)
-        self.views = open_views(folder / "views.db")
+        views = SQLiteDatabase(folder / "views.db", durable=False)
+        migrate_views(views)
+        self.views = open_views(views)
+        self.leases = StoredLeases(self.database, self.clock)
         self.services = self._services(public_url, keyring, SecretStore(vault))
 
     def _services(self, url: str, keyring: Keyring, secrets: SecretStore) -> Services:
@@ -97,6 +103,7 @@ class Platform:
         providers: dict[str, Provider] = {"twilio": TwilioProvider()}
         commands = Commands(self.store, self.clock)
         sittings = Sittings(ids, providers)
+        desk = AgentDesk(commands, sittings)
         return Services(
             clock=self.clock,
             random_ids=SystemRandomIds(),
@@ -115,12 +122,13 @@ class Platform:
                 commands, ids, secrets, providers, self.counts, frozenset(DeliveryProvider)
             ),
             catalogue=Catalogue(commands, ids, self.counts, keyring),
-            desk=AgentDesk(commands, sittings),
+            desk=desk,
             attention=Attention(commands, sittings, Intake(ids, sittings)),
             health=lambda: self.parts,
+            spool=lambda: None,
             public_url=url,
             session_key=bytes(32),
-            grace=timedelta(seconds=60),
+            presence=Presence(self.leases, desk, "here", GRACE),
             streams=4,
             demo=False,
         )

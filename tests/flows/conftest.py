@@ -1,7 +1,8 @@
-"""Sets the stage."""
+"""Sets the stage, in both shapes: on SQLite files, and on Kafka and PostgreSQL."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,17 @@ from tests.flows.stage import MORNING, Agent, Stage, Twilio
 from workers.inline import SteppedClock
 
 
+@pytest.fixture(params=["embedded", "cluster"])
+def shape(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The settings that make the shape, with schemas and topics of the test's own."""
+    return request.getfixturevalue("cluster") if request.param == "cluster" else {}
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, shape: dict[str, Any]) -> Iterator[Stage]:
     clock = SteppedClock(MORNING)
     with Twilio(tmp_path / "twilio.jsonl", clock) as twilio:
-        stage = Stage(tmp_path / "data", twilio, clock)
+        stage = Stage(tmp_path / "data", twilio, clock, shape)
         yield stage
         twilio.release.set()
         stage.close()

@@ -69,8 +69,12 @@ class Twilio(FakeTwilio):
 class Stage:
     """A platform on a folder of its own, with a mapping, two numbers and two queues."""
 
-    def __init__(self, folder: Path, twilio: Twilio, clock: SteppedClock) -> None:
+    def __init__(
+        self, folder: Path, twilio: Twilio, clock: SteppedClock, shape: Mapping[str, Any] | None = None
+    ) -> None:
+        """`shape` holds the settings that make it a cluster."""
         self.folder = folder
+        self.shape = shape or {}
         self.twilio = twilio
         self.clock = clock
         self._asked: Counter[str] = Counter()
@@ -84,7 +88,7 @@ class Stage:
 
     def open(self, pool: Executor) -> None:
         """Start the platform, with whatever sends in its threads' place."""
-        settings = Settings(data_dir=self.folder, admin_key=SecretStr(ADMIN_KEY))
+        settings = Settings(data_dir=self.folder, admin_key=SecretStr(ADMIN_KEY), **self.shape)
         # Of delivery by Amazon only what a mapping and a conversation keep is shown: it has no adapter yet.
         self.platform = Platform(
             settings,
@@ -95,7 +99,7 @@ class Stage:
         )
         self.platform.providers["twilio"] = TwilioProvider(timeout=(2.0, 2.0))
         # The least that Argon2 can do: its real cost has a test of its own.
-        people = AccountStore(self.platform.database, self.clock, PasswordHasher(1, 8, 1))
+        people = AccountStore(self.platform.storage.store, self.clock, PasswordHasher(1, 8, 1))
         people.ensure_admin_key(ADMIN_KEY)
         self.platform.people = people
         self.app = self.platform.app(list)

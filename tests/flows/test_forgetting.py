@@ -1,7 +1,6 @@
 """Forgetting a customer (rule 13): they are in no file and no answer any more, and may come back."""
 
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -9,6 +8,7 @@ from click.testing import CliRunner, Result
 from domain.threads import Thread
 from tests.fakes.twilio_state import Fault
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, SUPPORT, Agent, Json, Stage, thread_of
+from tests.flows.traces import environment, places_with
 from workers.cli import main
 
 SECRET = "zanzibar-marmalade"
@@ -30,8 +30,7 @@ PARTS = ("", "/messages", "/events", "/replay", "?at=2026-03-02T12:00:00Z")
 
 def parley_forget(stage: Stage, customer: str) -> Result:
     """`parley forget`, as an operator runs it beside the running process."""
-    environment = {"PARLEY_DATA_DIR": str(stage.folder)}
-    return CliRunner().invoke(main, ["forget", customer, "--yes"], env=environment)
+    return CliRunner().invoke(main, ["forget", customer, "--yes"], env=environment(stage))
 
 
 def forget(stage: Stage, customer: str = CUSTOMER) -> None:
@@ -40,15 +39,6 @@ def forget(stage: Stage, customer: str = CUSTOMER) -> None:
     assert done.exit_code == 0, done.output
     assert "destroyed" in done.output
     stage.settle()
-
-
-def files_with(folder: Path, *canaries: str) -> list[str]:
-    """The files below a folder in which any of these stands."""
-    return [
-        path.name
-        for path in folder.rglob("*")
-        if path.is_file() and any(canary.encode() in path.read_bytes() for canary in canaries)
-    ]
 
 
 def answers(stage: Stage, ana: Agent) -> str:
@@ -80,17 +70,17 @@ def test_who_is_forgotten_is_in_no_file_and_no_answer(stage: Stage, ana: Agent, 
     stage.text(OTHER_CUSTOMER, "I stay")
     assert SECRET in answers(stage, ana)
     forget(stage)
-    assert files_with(stage.folder, SECRET, NUMBER) == []
+    assert places_with(stage, SECRET, NUMBER) == []
     told = answers(stage, ana)
     assert SECRET not in told
     assert NUMBER not in told
     assert stage.said(OTHER_CUSTOMER) == [("customer", "I stay")]
     stage.restart()
-    assert files_with(stage.folder, SECRET, NUMBER) == []
+    assert places_with(stage, SECRET, NUMBER) == []
 
 
 def test_before_that_nothing_but_the_views_shows_them_in_clear(stage: Stage, ana: Agent, past: Json) -> None:
-    assert {name.split(".")[0] for name in files_with(stage.folder, SECRET, NUMBER)} == {"views"}
+    assert {name.split(".")[0] for name in places_with(stage, SECRET, NUMBER)} == {"views"}
 
 
 def test_what_happened_stays_without_the_person(stage: Stage, ana: Agent, past: Json) -> None:
@@ -108,10 +98,10 @@ def test_what_happened_stays_without_the_person(stage: Stage, ana: Agent, past: 
 
 def test_a_rebuild_brings_nobody_back(stage: Stage, ana: Agent, past: Json) -> None:
     forget(stage)
-    done = CliRunner().invoke(main, ["rebuild"], env={"PARLEY_DATA_DIR": str(stage.folder)})
+    done = CliRunner().invoke(main, ["rebuild"], env=environment(stage))
     assert done.exit_code == 0, done.output
     stage.settle()
-    assert files_with(stage.folder, SECRET, NUMBER) == []
+    assert places_with(stage, SECRET, NUMBER) == []
     assert SECRET not in answers(stage, ana)
 
 
@@ -132,10 +122,10 @@ def test_who_comes_back_begins_anew(stage: Stage, ana: Agent, past: Json) -> Non
     assert (conversation["state"], conversation["customer"]) == ("assigned", CUSTOMER)
     ana.reply(conversation, "Nice to meet you")
     assert stage.ledger()[-1] == "Nice to meet you"
-    assert files_with(stage.folder, SECRET) == []
+    assert places_with(stage, SECRET) == []
     ana.end(conversation)
     forget(stage)
-    assert files_with(stage.folder, "Nice to meet you", NUMBER) == []
+    assert places_with(stage, "Nice to meet you", NUMBER) == []
 
 
 def test_while_a_conversation_is_open_nobody_is_forgotten(stage: Stage, ana: Agent) -> None:
@@ -154,7 +144,7 @@ def test_what_still_waited_to_go_to_them_never_goes(stage: Stage, ana: Agent) ->
     forget(stage)
     stage.pass_minutes(20)
     assert (stage.message(reply)["status"], stage.twilio.accepted) == ("blocked", [])
-    assert files_with(stage.folder, SECRET, NUMBER) == []
+    assert places_with(stage, SECRET, NUMBER) == []
     assert SECRET not in answers(stage, ana)
 
 

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from adapters.event_store.database import Database
-from adapters.event_store.leases import SQLiteLeases
 from tests.flows.pools import LostPool
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, PUBLIC_URL, SUPPORT, Agent, Json, Stage
 from workers.inline import InlineExecutor
@@ -108,10 +106,8 @@ def test_a_clean_stop_gives_up_what_only_one_process_may_do(stage: Stage, ana: A
     stage.text(CUSTOMER, "Hello")
     ana.reply(stage.conversation(), "Hi!")
     stage.close()
-    database = Database(stage.platform.files.store)
-    leases = SQLiteLeases(database, stage.clock)
+    stage.open(InlineExecutor())
+    leases = stage.platform.leases
     names = ["router", "timers", "upkeep", f"lane:{SUPPORT}"]
     assert [each for each in names if not leases.acquire(each, "another", timedelta(seconds=5))] == []
-    database.close()
     stage.clock.move(timedelta(seconds=6))
-    stage.open(InlineExecutor())

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, KEY_SECRET, KEY_SID, Fault
 from tests.flows.stage import CUSTOMER, SUPPORT, Agent, Json, Stage
-from tests.flows.test_forgetting import files_with
+from tests.flows.traces import places_with
 
 SECRETS = (AUTH_TOKEN, KEY_SECRET)
 CREDENTIALS = {
@@ -51,7 +51,7 @@ def test_a_secret_is_nowhere_to_be_read(
     told.append(repr(stage.platform.accounts.mapping("TW").settings))
     told.append(repr(stage.platform.accounts.of(stage.platform.accounts.mapping("TW"))))
     assert [secret for text in told for secret in leaked(text)] == []
-    assert files_with(stage.folder, *SECRETS) == []
+    assert places_with(stage, *SECRETS) == []
     records = [f"{each.getMessage()} {each.args} {each.exc_text or ''}" for each in caplog.records]
     assert records
     assert [record for record in records if leaked(record)] == []

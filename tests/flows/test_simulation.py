@@ -4,9 +4,7 @@ Seeded and in one thread: what happened once can be looked at again.
 """
 
 import random
-import sqlite3
 from collections import defaultdict
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -150,11 +148,12 @@ def messages(stage: Stage) -> list[Message]:
     return [each for each in map(found.get, ids) if isinstance(each, Message)]
 
 
-def rows(stage: Stage) -> dict[str, list[tuple[Any, ...]]]:
+def rows(stage: Stage) -> dict[str, list[dict[str, Any]]]:
     """All that the views hold."""
-    with closing(sqlite3.connect(stage.platform.files.views)) as views:
-        listed = views.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        return {name: sorted(views.execute(f"SELECT * FROM {name}"), key=repr) for (name,) in listed}  # noqa: S608 - our own names
+    views = stage.platform.storage.views
+    tables = views.tables()
+    with views.reading() as cursor:
+        return {name: sorted(cursor.all(f"SELECT * FROM {name}"), key=repr) for name in tables}  # noqa: S608 - our own names
 
 
 def check_texts(simulation: Simulation, everything: list[Message]) -> None:

@@ -98,7 +98,7 @@ def test_a_room_belongs_to_parley_alone(room: str) -> None:
     assert spec.origin == str(ROOT / room / "__init__.py")
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "adapters/providers", "bench", "tests"])
+@pytest.mark.parametrize("room", [*ROOMS, "adapters/providers", "bench", "faults", "tests"])
 def test_a_room_states_its_rule(room: str) -> None:
     assert "Rule: " in (ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text("utf-8"))) or "")
 
