@@ -1,6 +1,6 @@
 # Parley's commands. Each does all of its set-up in .venv, once, and again when a lock file changes.
 #   PYTHON=python3.12  the interpreter to make .venv from (3.11 or later)
-#   ARGS="-k consent"  passed on by run, test, bench and lock
+#   ARGS="-k consent"  passed on by run, test, bench, bench-cluster, faults and lock
 PYTHON ?= python3
 ARGS ?=
 UV_VERSION := 0.13.9
@@ -11,10 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench corpus lock clean
+.PHONY: help run test check bench bench-cluster corpus faults lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/run.stamp ## Start Parley with the demo
 	@$(BIN)/parley up --demo $(ARGS)
@@ -31,9 +31,15 @@ check: $(VENV)/test.stamp ## Run the linter, the formatter's check, the types an
 bench: $(VENV)/run.stamp ## Measure, beside ceilings taken in the same run; writes var/bench.json
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-cluster: $(VENV)/test.stamp ## The same on Kafka and PostgreSQL, as processes
+	@$(BIN)/python -m bench.cluster $(ARGS)
+
 corpus: $(VENV)/run.stamp ## Post every text of CORPUS=file as webhooks, under kill -9
 	@$(if $(CORPUS),,$(error Name the file of texts: make corpus CORPUS=file))
 	@$(BIN)/python -m bench.corpus $(CORPUS) $(ARGS)
+
+faults: $(VENV)/test.stamp ## Kill, freeze and cut the cluster under load: CYCLES=n SEED=s
+	@$(BIN)/python -m faults $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock: .venv-lock/uv.stamp ## Write requirements/*.txt again (ARGS=--upgrade moves every version up)
 	@$(COMPILE) --group build $(ARGS) --output-file requirements/run.txt pyproject.toml
@@ -41,7 +47,7 @@ lock: .venv-lock/uv.stamp ## Write requirements/*.txt again (ARGS=--upgrade move
 	  --output-file requirements/test.txt pyproject.toml
 
 clean: ## Remove the environments and caches (not var/, where the data are)
-	rm -rf $(VENV) .venv-lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-lock .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .servers
 
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-index-url --no-emit-find-links
