@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.errors import Conflict
+from domain.errors import Conflict, StoreUnavailable
 from domain.facts import Outcome, SendSettled
 from domain.ports import Unit
 from tests.fakes.twilio_state import Fault
@@ -145,3 +145,18 @@ def test_one_record_of_the_providers_is_never_two_messages(stage: Stage, ana: Ag
             stage.settle()
     stage.settle()
     assert [stage.message(each)["status"] for each in replies] == ["accepted", "in_doubt"]
+
+
+def test_while_the_store_is_away_nothing_is_parked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest = texts(stage, 3)
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable("PostgreSQL is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.platform.store, "load", away)
+        with pytest.raises(StoreUnavailable):
+            ingest.step()
+    stage.settle()
+    assert len(stage.said()) == 3
+    assert stage.platform.parking.parked() == []

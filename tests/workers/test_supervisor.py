@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from domain.errors import StoreUnavailable
 from workers import supervisor as supervising
 from workers.supervisor import Supervisor
 
@@ -100,8 +101,21 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
     assert running.stop(SOON) == []
 
 
-def test_the_pause_doubles_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "longest"),
+    [
+        (RuntimeError("it does not work"), supervising.LONGEST_BACK_OFF),
+        (StoreUnavailable("the database is away"), supervising.LONGEST_WHILE_AWAY),
+    ],
+)
+def test_the_pause_doubles_up_to_a_limit(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, longest: float
+) -> None:
     pauses: list[float] = []
+
+    def fail() -> bool:
+        raise error
+
     running = Supervisor([])
 
     class Stopping(threading.Event):
@@ -113,11 +127,11 @@ def test_the_pause_doubles_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(running, "_stopping", Stopping())
     monkeypatch.setattr(supervising, "FIRST_BACK_OFF", 0.1)
-    monkeypatch.setattr(supervising.log, "exception", lambda *_: None)
+    monkeypatch.setattr(supervising.log, "log", lambda *_, **__: None)
     worker = Scripted([fail] * 3000)
     running._run(lambda: worker, worker, supervising.Running("scripted"))
     assert pauses[:4] == [0.1, 0.2, 0.4, 0.8]
-    assert set(pauses[9:]) == {supervising.LONGEST_BACK_OFF}
+    assert set(pauses[9:]) == {longest}
 
 
 def test_a_stop_lets_a_step_finish_and_names_who_did_not() -> None:

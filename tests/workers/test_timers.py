@@ -70,3 +70,14 @@ def test_many_fall_at_once(stage: Stage, ana: Agent) -> None:
     stage.clock.move(timedelta(minutes=11))
     assert stage.platform.timers().step()
     assert len(fallen(stage)) == 2
+
+
+def test_no_deadline_overtakes_texts_that_wait_in_a_spool(stage: Stage) -> None:
+    stage.text(CUSTOMER, "Hello")
+    timers = stage.platform.timers()
+    stage.clock.move(timedelta(minutes=10))
+    spool = stage.platform.leases.acquire("spool:elsewhere", "elsewhere", timedelta(seconds=15))
+    assert spool is not None
+    assert not timers.step()
+    stage.platform.leases.release(spool)
+    assert timers.step()
