@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.providers.simulator import SimulatorProvider
-from domain.errors import ParleyError
+from domain.errors import LogUnavailable, ParleyError, StoreUnavailable
 from domain.mapping_settings import Status
 from domain.mappings import Mapping
 from domain.providers import SendError
@@ -44,6 +44,9 @@ def examine(settings: Settings) -> list[Finding]:
         return findings
     try:
         platform = Platform(settings, spooling=False)
+    except StoreUnavailable as error:
+        findings.append(Finding("wrong", "PostgreSQL", str(error), "look at PARLEY_DATABASE_URL"))
+        return findings
     except (ParleyError, ValueError) as error:
         findings.append(Finding("wrong", "data", str(error), "set PARLEY_MASTER_KEY, or restore master.key"))
         return findings
@@ -100,8 +103,12 @@ def _folder(settings: Settings) -> Iterator[Finding]:
 
 
 def _progress(platform: Platform) -> Iterator[Finding]:
-    partitions = range(platform.log.partitions)
-    waiting = sum(max(0, platform.log.end(each) - platform.store.ingested(each)) for each in partitions)
+    try:
+        partitions = range(platform.log.partitions)
+        waiting = sum(max(0, platform.log.end(each) - platform.store.ingested(each)) for each in partitions)
+    except LogUnavailable as error:
+        yield Finding("wrong", "Kafka", str(error), "look at PARLEY_KAFKA; facts wait in the spool meanwhile")
+        return
     behind = platform.store.head() - min(platform.views.positions().values())
     level = "fine" if not waiting and not behind else "note"
     fix = "" if level == "fine" else "start `parley up`; if it is up, look at its log"

@@ -15,9 +15,9 @@ from domain.errors import LogUnavailable
 
 SESSION_MS = 10_000  # a member that died without a word is missed after this time
 HEARTBEAT_MS = 1_000  # how soon a member learns of a rebalance, which takes two rounds
-LONGEST_STEP = (
-    60.0  # seconds after which a worker that did not ask is taken for stuck, and its partitions away
-)
+LONGEST_STEP = 60.0
+"""Seconds after which a worker that did not ask is taken for stuck, and its partitions are taken from it."""
+
 LEAVE_MS = 2_000
 
 # A poll that ends while the group is being joined may lose what came of it, and joins again: these are long.

@@ -1,15 +1,23 @@
 """The command line: what it prints for people and programs; errors are one line, and exit with 2."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import SecretStr
 
 from tests.fakes.twilio_state import ACCOUNT_SID
 from tests.flows.stage import CUSTOMER, PUBLIC_URL, Agent, Stage
+from tests.servers.process import free_port
 from workers.cli import main
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -167,3 +175,47 @@ def test_a_key_and_a_user_are_made(stage: Stage, data: Path) -> None:
     assert made.exit_code == 0
     assert [each["login"] for each in stage.admin.get("/users")["items"]] == ["ana", "ben"]
     assert "ben" in refused(parley(data, "user", "ben", "--role", "agent", "--password", "a long password"))
+
+
+def test_doctor_says_what_of_the_cluster_is_away(cluster: dict[str, Any], tmp_path: Path) -> None:
+    shape = {
+        f"PARLEY_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in cluster.items()
+    }
+    everything = shape | {"PARLEY_DATA_DIR": str(tmp_path / "data")}
+    nowhere = f"127.0.0.1:{free_port()}"
+
+    def examined(**changes: str) -> dict[str, tuple[str, str]]:
+        # In a process of its own: kafka-python leaves sockets of refused connections open.
+        told = subprocess.run(
+            [sys.executable, "-c", "from workers.cli import main; main()", "doctor", "--json"],
+            cwd=ROOT,
+            env=dict(os.environ) | everything | changes,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return {each["subject"]: (each["level"], each["finding"]) for each in json.loads(told.stdout)}
+
+    assert examined()["progress"][0] == "fine"
+    level, finding = examined(PARLEY_KAFKA=nowhere)["Kafka"]
+    assert (level, nowhere in finding) == ("wrong", True)
+    level, finding = examined(PARLEY_DATABASE_URL=f"postgresql://nobody@{nowhere}/none")["PostgreSQL"]
+    assert (level, "refused" in finding) == ("wrong", True)
+
+
+def test_a_process_of_the_cluster_says_what_it_lacks(cluster: dict[str, Any]) -> None:
+    told = CliRunner().invoke(main, ["ingest"])
+    assert (told.exit_code, "set PARLEY_DATABASE_URL and PARLEY_KAFKA" in told.output) == (2, True)
+    one = CliRunner().invoke(main, ["up"], env={"PARLEY_KAFKA": "127.0.0.1:9092"})
+    assert (one.exit_code, "go together" in one.output) == (2, True)
+    shape = {
+        "PARLEY_DATABASE_URL": cluster["database_url"].get_secret_value(),
+        "PARLEY_KAFKA": cluster["kafka"],
+        "PARLEY_NAMESPACE": "not_migrated",
+    }
+    no_key = CliRunner().invoke(main, ["ingest"], env=shape)
+    assert (no_key.exit_code, "PARLEY_MASTER_KEY is needed in the cluster" in no_key.output) == (2, True)
+    no_tables = CliRunner().invoke(main, ["backup", "x"], env=shape | {"PARLEY_MASTER_KEY": "ab" * 32})
+    assert (no_tables.exit_code, "run parley migrate" in no_tables.output) == (2, True)
