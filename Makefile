@@ -31,8 +31,10 @@ check: $(VENV)/test.stamp ## Run the linter, the formatter's check, the types an
 bench: $(VENV)/run.stamp ## Measure, beside ceilings taken in the same run; writes var/bench.json
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-cluster: $(VENV)/test.stamp ## The same on Kafka and PostgreSQL, as processes
+bench-cluster: $(VENV)/test.stamp ## The same on Kafka and PostgreSQL, as processes; and with much history
 	@$(BIN)/python -m bench.cluster $(ARGS)
+	@$(BIN)/python -m bench.history
+	@$(BIN)/python -m bench.restore
 
 corpus: $(VENV)/run.stamp ## Post every text of CORPUS=file as webhooks, under kill -9
 	@$(if $(CORPUS),,$(error Name the file of texts: make corpus CORPUS=file))

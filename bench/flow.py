@@ -7,8 +7,8 @@ from bench.load import Outcome, run_load
 from bench.profiles import profile
 from bench.programs import Parley, Program, Twilio, free_port
 from bench.report import Aim, Measured, median, percentile99
-from bench.scene import NUMBERS, Scene, set_up, sign_in
-from bench.sight import Sight, wait_until_at_rest
+from bench.scene import NUMBERS, Scene, Served, set_up, sign_in
+from bench.sight import Place, Sight, wait_until_at_rest
 from bench.texts import CUSTOMERS, as_requests, made_up
 
 MESSAGES = 10_000
@@ -22,11 +22,11 @@ END_TO_END_AIM = 500.0  # messages a second
 
 def measure_flow(folder: Path) -> list[Measured]:
     """Rates with 32 connections that never rest, then latencies at 100 a second."""
-    ceiling = _bare_rate(folder)
+    ceiling = bare_rate(folder)
     with Twilio(folder, NUMBERS) as twilio, Parley(folder) as parley:
         scene = set_up(parley, twilio, CUSTOMERS)
         views = parley.data / "views.db"
-        _begin_conversations(parley, scene, views, folder)
+        begin_conversations(parley, scene, views, folder)
         rates = _rates(parley, scene, views, folder, ceiling)
         return rates + _latencies(parley, scene, views, folder)
 
@@ -37,21 +37,22 @@ def profile_webhooks(folder: Path) -> tuple[str, ...]:
         return profile(lambda: post_all(platform, "profiled", PROFILED))
 
 
-def _bare_rate(folder: Path) -> float:
+def bare_rate(folder: Path, messages: int = MESSAGES) -> float:
+    """Webhooks a second that a bare Flask application takes on the same web server."""
     port = free_port()
     with Program("bare", folder, ["-m", "bench.bare_server", str(port)], {}) as bare:
         bare.wait_for_answer(port)
-        requests = as_requests(made_up(MESSAGES, "bare"), f"http://127.0.0.1:{port}/ingress/rest/BARE")
+        requests = as_requests(made_up(messages, "bare"), f"http://127.0.0.1:{port}/ingress/rest/BARE")
         return run_load(port, requests, folder, CONNECTIONS).result().per_second
 
 
-def _begin_conversations(parley: Parley, scene: Scene, views: Path, folder: Path) -> None:
+def begin_conversations(parley: Served, scene: Scene, views: Place, folder: Path) -> None:
     """Every customer writes once and is given to an agent, as on any morning."""
     for login in scene.agents:
         sign_in(parley.port, login).need("POST", f"/api/v1/agents/{login}/status", {"status": "available"})
     texts = list({each.customer: each for each in made_up(CUSTOMERS * 10, "morning")}.values())
     sight = Sight(views, texts)
-    _checked(run_load(parley.port, as_requests(texts, scene.webhook_url), folder).result())
+    checked(run_load(parley.port, as_requests(texts, scene.webhook_url), folder).result())
     sight.wait_for_all()
     wait_until_at_rest(views)
 
@@ -61,7 +62,7 @@ def _rates(parley: Parley, scene: Scene, views: Path, folder: Path, ceiling: flo
     sight = Sight(views, texts)
     load = run_load(parley.port, as_requests(texts, scene.webhook_url), folder, CONNECTIONS)
     visible = sight.wait_for_all(look_every=0.05)
-    outcome = _checked(load.result())
+    outcome = checked(load.result())
     bare = "bare Flask accept"
     messages = MESSAGES / (max(visible) - min(outcome.due))
     return [
@@ -75,7 +76,7 @@ def _latencies(parley: Parley, scene: Scene, views: Path, folder: Path) -> list[
     sight = Sight(views, texts)
     load = run_load(parley.port, as_requests(texts, scene.webhook_url), folder, CONNECTIONS, RATE)
     visible = sight.wait_for_all(look_every=0.002)
-    outcome = _checked(load.result())
+    outcome = checked(load.result())
     seen = sorted(at - due for at, due in zip(visible, outcome.due, strict=True))
     at_rate = f"at {RATE:.0f}/s"
     return [
@@ -91,7 +92,8 @@ def _latencies(parley: Parley, scene: Scene, views: Path, folder: Path) -> list[
     ]
 
 
-def _checked(outcome: Outcome) -> Outcome:
+def checked(outcome: Outcome) -> Outcome:
+    """The same. Raises RuntimeError when a webhook was refused."""
     if outcome.failed:
         raise RuntimeError(f"{outcome.failed} webhooks were not accepted")
     return outcome

@@ -16,19 +16,26 @@ from workers.settings import Settings
 from workers.wiring import Platform
 
 _ADMIN = Actor("admin", frozenset({"admin"}))
-_URL = "http://127.0.0.1"
+URL = "http://127.0.0.1"
 _AT_ONCE = 500
 
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Platform]:
     """A platform on files of its own, with the mapping that texts come by."""
-    platform = Platform(Settings(data_dir=folder, public_url=_URL))
+    with opened_with(Settings(data_dir=folder, public_url=URL)) as platform:
+        yield platform
+
+
+@contextmanager
+def opened_with(settings: Settings) -> Iterator[Platform]:
+    """The same on whatever the settings name, where nothing has been configured yet."""
+    platform = Platform(settings, spooling=False)
     try:
         for code in QUEUES:
             platform.catalogue.put_queue(_ADMIN, code, code.title(), new=True)
         routes = tuple(Route(*each, skill_queue=each[1]) for each in zip(NUMBERS, QUEUES, strict=True))
-        settings = MappingSettings(
+        mapping = MappingSettings(
             kind=Kind.REST,
             code=MAPPING,
             status=Status.ACTIVE,
@@ -37,7 +44,7 @@ def opened(folder: Path) -> Iterator[Platform]:
             credentials={"user_name": ACCOUNT_SID},
             routes=routes,
         )
-        platform.mappings.add(_ADMIN, MappingDraft(settings, {"password": AUTH_TOKEN}))
+        platform.mappings.add(_ADMIN, MappingDraft(mapping, {"password": AUTH_TOKEN}))
         yield platform
     finally:
         platform.close()
@@ -51,7 +58,7 @@ def fill_log(platform: Platform, texts: Sequence[Text]) -> None:
 
 
 def _fact(platform: Platform, text: Text) -> TextReceived:
-    _, body = signed(_URL + WEBHOOK, text.form())
+    _, body = signed(URL + WEBHOOK, text.form())
     return TextReceived(
         key=platform.ids.thread(text.ours, text.customer),
         mapping_id=platform.ids.mapping(MAPPING),
@@ -85,7 +92,7 @@ def post_all(platform: Platform, series: str, count: int) -> None:
     """Post webhooks to the web application itself, without a server between."""
     client = platform.app(list).test_client()
     for each in made_up(count, series):
-        headers, body = signed(_URL + WEBHOOK, each.form())
-        answer = client.post(WEBHOOK, base_url=_URL, headers=headers, data=body)
+        headers, body = signed(URL + WEBHOOK, each.form())
+        answer = client.post(WEBHOOK, base_url=URL, headers=headers, data=body)
         if answer.status_code != 200:
             raise RuntimeError(f"a webhook was answered {answer.status}")

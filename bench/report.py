@@ -53,11 +53,9 @@ def aim_text(aim: Aim | None) -> str:
     return f"{'ratio ' if aim.of_ratio else ''}{'≤' if aim.at_most else '≥'} {aim.limit:g}"
 
 
-def show(measured: Sequence[Measured], console: Console) -> None:
+def show(measured: Sequence[Measured], console: Console, title: str = "What Parley carries here") -> None:
     """Print everything as a table, and why aims were missed."""
-    table = Table(
-        "measured", "value", "unit", "ceiling", "ratio", "aim", "", title="What Parley carries here"
-    )
+    table = Table("measured", "value", "unit", "ceiling", "ratio", "aim", "", title=title)
     for each in measured:
         verdict = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[each.met]
         ceiling = f"{_number(each.ceiling)} {each.ceiling_is}" if each.ceiling else ""
@@ -67,17 +65,26 @@ def show(measured: Sequence[Measured], console: Console) -> None:
     for each in measured:
         if each.profile and each.met is False:
             console.print(
-                f"\nWhy “{each.name}” missed its aim (own CPU seconds, calls, where):", highlight=False
+                f"\nWhy “{each.name}” missed its aim (profiles: own CPU seconds, calls, where):",
+                highlight=False,
             )
             for line in each.profile:
                 console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def write(measured: Sequence[Measured], file: Path) -> None:
-    """Keep everything as JSON: a list of name, value, unit, ceiling, ratio, aim, met."""
-    documents = []
+def write(measured: Sequence[Measured], file: Path, bench: str = "embedded") -> None:
+    """Keep everything as JSON: a list of bench, name, value, unit, ceiling, ratio, aim, met.
+
+    What other benches wrote there stays.
+    """
+    before = json.loads(file.read_text("utf-8")) if file.exists() else []
+    documents = [each for each in before if each.get("bench", "embedded") != bench]
     for each in measured:
-        fields = asdict(each) | {"ratio": each.ratio, "aim": aim_text(each.aim) or None, "met": each.met}
+        fields = (
+            {"bench": bench}
+            | asdict(each)
+            | {"ratio": each.ratio, "aim": aim_text(each.aim) or None, "met": each.met}
+        )
         documents.append(fields)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(documents, indent=1, ensure_ascii=False) + "\n", "utf-8")

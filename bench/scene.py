@@ -1,9 +1,10 @@
 """What is set up before anything is measured: two numbers at the fake Twilio, their queues, and agents."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from bench.client import Client
-from bench.programs import ADMIN_KEY, Parley, Twilio
+from bench.programs import ADMIN_KEY, Twilio
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN
 
 NUMBERS = ("+15005550006", "+15005550007")
@@ -14,6 +15,13 @@ PASSWORD = "a password for measuring"  # noqa: S105 - of agents in a folder that
 MOST_ROOM = 50
 
 
+class Served(Protocol):
+    """A Parley that answers: one process, or the API of a cluster."""
+
+    port: int
+    url: str
+
+
 @dataclass(frozen=True)
 class Scene:
     """What was set up."""
@@ -22,7 +30,7 @@ class Scene:
     agents: tuple[str, ...]
 
 
-def set_up(parley: Parley, twilio: Twilio, customers: int) -> Scene:
+def set_up(parley: Served, twilio: Twilio, customers: int) -> Scene:
     """Set up, by the API, as many agents as can have all customers' conversations in hand at once."""
     client = _admin(parley)
     for code in QUEUES:
@@ -34,7 +42,7 @@ def set_up(parley: Parley, twilio: Twilio, customers: int) -> Scene:
     return Scene(parley.url + WEBHOOK, agents)
 
 
-def add_agent(parley: Parley, login: str) -> None:
+def add_agent(parley: Served, login: str) -> None:
     """Add somebody who can sign in and answer."""
     client = _admin(parley)
     agent = {"login": login, "name": login, "skills": QUEUES, "room": MOST_ROOM, "wrap_up_seconds": 0}
@@ -43,7 +51,7 @@ def add_agent(parley: Parley, login: str) -> None:
     client.need("POST", "/api/v1/users", user)
 
 
-def _admin(parley: Parley) -> Client:
+def _admin(parley: Served) -> Client:
     return Client(parley.port, {"Authorization": f"Bearer {ADMIN_KEY}"})
 
 

@@ -1,12 +1,18 @@
-"""Looks into the views' file from outside, to see when a text is there."""
+"""Looks into the views from outside, to see when a text is there."""
 
 import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from bench.webhooks import Text
+
+Place = Path | str
+"""Where views are: a file, or PostgreSQL's URL with the schema as its search path."""
 
 VISIBLE_WITHIN = 60.0  # seconds
 
@@ -19,7 +25,7 @@ _UNFINISHED = (
 class Sight:
     """Sees texts appear that are posted after its making."""
 
-    def __init__(self, views: Path, texts: Sequence[Text]) -> None:
+    def __init__(self, views: Place, texts: Sequence[Text]) -> None:
         self._views = views
         self._texts = texts
         with closing(_read_only(views)) as connection:
@@ -45,15 +51,15 @@ class Sight:
                     )
         return [seen[each.sid] for each in self._texts]
 
-    def _new(self, connection: sqlite3.Connection) -> list[str]:
+    def _new(self, connection: Any) -> list[str]:
         rows = connection.execute(
-            "SELECT provider_message_id, position FROM messages WHERE position > ?", (self._position,)
+            f"SELECT provider_message_id, position FROM messages WHERE position > {self._position}"  # noqa: S608 - a number
         ).fetchall()
         self._position = max((position for _, position in rows), default=self._position)
         return [sid for sid, _ in rows]
 
 
-def wait_until_at_rest(views: Path) -> None:
+def wait_until_at_rest(views: Place) -> None:
     """Wait until every conversation has an agent and nothing waits to be sent. Raises TimeoutError."""
     until = time.monotonic() + VISIBLE_WITHIN
     with closing(_read_only(views)) as connection:
@@ -63,5 +69,7 @@ def wait_until_at_rest(views: Path) -> None:
             time.sleep(0.05)
 
 
-def _read_only(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, isolation_level=None)
+def _read_only(views: Place) -> Any:
+    if isinstance(views, Path):
+        return sqlite3.connect(f"{views.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    return psycopg.connect(views, autocommit=True)

@@ -81,16 +81,16 @@ def _round(folder: Path) -> _Round:
         fill_log(platform, made_up(TEXTS, "ingest"))
         saved = _record_saves(platform)
         before = platform.store.head()
-        ingest = _timed(lambda: ingest_all(platform))
+        ingest = timed(lambda: ingest_all(platform))
         events = platform.store.head()
         names = [each.name for each in platform.views.projections]
-        rebuilding = _timed(lambda: rebuild(platform.views, platform.store, names, lambda *_: None))
+        rebuilding = timed(lambda: rebuild(platform.views, platform.store, names, lambda *_: None))
     with opened(folder / "save") as fresh:
-        save = _timed(lambda: _save_again(fresh, saved))
+        save = timed(lambda: save_again(fresh, saved))
     with opened(folder / "make") as fresh:
         texts = made_up((events - before) // 2, "make")
-        making = _timed(lambda: _make_and_save(fresh, texts))
-    insert = _timed(lambda: _insert(folder / "rows.db", events, 2000, "NORMAL"))
+        making = timed(lambda: make_and_save(fresh, texts))
+    insert = timed(lambda: _insert(folder / "rows.db", events, 2000, "NORMAL"))
     new = events - before
     return _Round(new / ingest, new / making, new / save, events / rebuilding, events / insert)
 
@@ -138,12 +138,13 @@ class _Kept:
         return self.pending_events
 
 
-def _save_again(platform: Platform, saves: Sequence[list[Any]]) -> None:
+def save_again(platform: Platform, saves: Sequence[list[Any]]) -> None:
+    """Save units once more, in a store that does not have them: nothing but the store's own work."""
     for events in saves:
         platform.store.save(Unit([cast(Aggregate, _Kept(events))]))
 
 
-def _make_and_save(platform: Platform, texts: Sequence[Text]) -> None:
+def make_and_save(platform: Platform, texts: Sequence[Text]) -> None:
     """The store's batched save with the making of what it saves: two events a text, batches like ingest's."""
     at, ids = platform.clock.now(), platform.ids
     for start in range(0, len(texts), BATCH):
@@ -163,7 +164,7 @@ def measure_log(folder: Path) -> list[Measured]:
     """Appends of 32 threads, one record each at a time, beside a bare insert in batches as large."""
     appends = [_append(folder / f"log-{number}.db") for number in range(ROUNDS)]
     inserts = [
-        _timed(lambda: _insert(folder / f"bare-{number}.db", APPENDS, WRITERS, "FULL"))  # noqa: B023 - at once
+        timed(lambda: _insert(folder / f"bare-{number}.db", APPENDS, WRITERS, "FULL"))  # noqa: B023 - at once
         for number in range(ROUNDS)
     ]
     return [
@@ -192,7 +193,7 @@ def _append(file: Path) -> float:
             for each in writers:
                 each.join()
 
-        return _timed(work)
+        return timed(work)
 
 
 def _insert(file: Path, rows: int, at_once: int, synchronous: str) -> None:
@@ -207,7 +208,8 @@ def _insert(file: Path, rows: int, at_once: int, synchronous: str) -> None:
             connection.execute("COMMIT")
 
 
-def _timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that it takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -14,10 +14,10 @@ _WORDS = (
 )
 
 
-def made_up(count: int, series: str) -> list[Text]:
-    """So many texts from 300 customers. No two series share a message id."""
+def made_up(count: int, series: str, many: int = CUSTOMERS) -> list[Text]:
+    """So many texts from so many customers. No two series share a message id."""
     chance = random.Random(series)
-    who = [(each, NUMBERS[place % len(NUMBERS)]) for place, each in enumerate(customers(CUSTOMERS))]
+    who = [(each, NUMBERS[place % len(NUMBERS)]) for place, each in enumerate(customers(many))]
     return [
         Text(
             sid=f"SM{chance.getrandbits(128):032x}",
