@@ -59,6 +59,10 @@ _AWAY = (
 )
 
 
+SPACING = 0.005
+"""Seconds, at least, from one word to the next: what is committed meanwhile is told of together."""
+
+
 class _SyncedCursor(psycopg.Cursor[DictRow]):
     """Asks for an answer with Sync, not Flush: else the server thinks that more is to come, and would wait
     for a process that is held up, with all its locks, for ever.
@@ -263,8 +267,9 @@ class PostgresDatabase(PostgresDatastore):
             ready.register(self._until_closed, selectors.EVENT_READ)
             while not self._closing.is_set():
                 ready.select()
-                if any(connection.notifies(timeout=0)):
+                if list(connection.notifies(timeout=0)):
                     self._tell()
+                    self._closing.wait(SPACING)
 
     def _tell(self) -> None:
         for seen in self._watchers:

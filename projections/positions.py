@@ -1,11 +1,16 @@
 """How far each projection has come: the library's tracking, in the views' own transactions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from eventsourcing.persistence import Tracking
 
 from database.database import Database
-from database.sql import Cursor
+from database.sql import Cursor, Row
+
+_SELECT = (
+    "SELECT application_name AS name, notification_id AS position FROM tracking"
+    " WHERE application_name IN :names"
+)
 
 
 class Positions:
@@ -22,12 +27,11 @@ class Positions:
 
     def of(self, cursor: Cursor, names: Collection[str]) -> dict[str, int]:
         """The positions of projections, 0 before the first event."""
-        rows = cursor.all(
-            "SELECT application_name AS name, notification_id AS position FROM tracking"
-            " WHERE application_name IN :names",
-            {"names": names},
-        )
-        return dict.fromkeys(names, 0) | {row["name"]: row["position"] for row in rows}
+        return _by_name(names, cursor.all(_SELECT, {"names": names}))
+
+    def now(self, names: Collection[str]) -> dict[str, int]:
+        """The same, as of now: asked for at every commit, by every process."""
+        return _by_name(names, self._database.rows(_SELECT, {"names": names}))
 
     def advance(self, cursor: Cursor, name: str, position: int) -> None:
         """Save it. Raises the library's IntegrityError when it is not beyond the saved one."""
@@ -36,3 +40,7 @@ class Positions:
     def forget(self, cursor: Cursor, name: str) -> None:
         """Let a projection begin again from zero."""
         cursor.run("DELETE FROM tracking WHERE application_name = :name", {"name": name})
+
+
+def _by_name(names: Collection[str], rows: Sequence[Row]) -> dict[str, int]:
+    return dict.fromkeys(names, 0) | {row["name"]: row["position"] for row in rows}

@@ -115,8 +115,7 @@ class Views:
 
     def positions(self) -> dict[str, int]:
         """How far every projection has come."""
-        with self.reading() as cursor:
-            return self._positions.of(cursor, [each.name for each in self.projections])
+        return self._positions.now([each.name for each in self.projections])
 
     def wait_for(self, position: int, timeout: float) -> bool:
         """Wait until every projection is at or past a position; False when `timeout` seconds did not do."""
