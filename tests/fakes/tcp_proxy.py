@@ -44,6 +44,12 @@ class TcpProxy:
         with self._mutex:
             return self._cuts
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections there are now."""
+        with self._mutex:
+            return len(self._connections)
+
     def cut_after(self, match: bytes, direction: Direction) -> None:
         """Reset the next connection in which these octets, at most 100, come: they are not forwarded."""
         with self._mutex:
@@ -125,6 +131,17 @@ class TcpProxy:
                 target.shutdown(socket.SHUT_WR)
         except OSError:
             connection.reset()
+        finally:
+            self._one_way_is_over(connection)
+
+    def _one_way_is_over(self, connection: "_Connection") -> None:
+        """With the second way, the connection is: a proxy that lives for long must not collect them."""
+        with self._mutex:
+            connection.ways_over += 1
+            if connection.ways_over == len(Direction):
+                connection.close()
+                if connection in self._connections:
+                    self._connections.remove(connection)
 
     def _is_to_be_cut(self, before: bytes, chunk: bytes, direction: Direction) -> bool:
         with self._mutex:
@@ -145,6 +162,11 @@ class _Connection:
         for each in (client, server):  # else small packets wait for each other's acknowledgement
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.was_reset = False
+        self.ways_over = 0
+
+    def close(self) -> None:
+        self.client.close()
+        self.server.close()
 
     def reset(self) -> None:
         self.was_reset = True

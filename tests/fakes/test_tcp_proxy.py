@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -52,6 +53,16 @@ def test_it_forwards(proxy: TcpProxy) -> None:
         assert (said(one, b"one"), said(two, b"two")) == (b"ONE", b"TWO")
         one.shutdown(socket.SHUT_WR)
         assert one.recv(1000) == b""
+
+
+def test_connections_that_are_over_are_not_kept(proxy: TcpProxy) -> None:
+    for _ in range(20):
+        with connected(proxy) as one:
+            assert said(one, b"one") == b"ONE"
+    until = time.monotonic() + PATIENCE
+    while proxy.open_connections and time.monotonic() < until:
+        threading.Event().wait(0.01)
+    assert proxy.open_connections == 0
 
 
 @pytest.mark.parametrize(
