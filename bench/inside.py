@@ -12,6 +12,7 @@ from domain.commands import Actor
 from domain.facts import TextReceived
 from domain.mapping_settings import Kind, MappingSettings, Route, Status
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN
+from workers.process import collect_seldom
 from workers.settings import Settings
 from workers.wiring import Platform
 
@@ -30,6 +31,7 @@ def opened(folder: Path) -> Iterator[Platform]:
 @contextmanager
 def opened_with(settings: Settings) -> Iterator[Platform]:
     """The same on whatever the settings name, where nothing has been configured yet."""
+    collect_seldom()  # as every process of Parley does
     platform = Platform(settings, spooling=False)
     try:
         for code in QUEUES:

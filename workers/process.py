@@ -1,6 +1,7 @@
 """One process: the web server and the workers of one service, or of all, started and stopped in order."""
 
 import fcntl
+import gc
 import os
 import resource
 import time
@@ -25,6 +26,9 @@ from workers.wiring import Platform
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OPEN_FILES = 4096
 STALLED_AFTER = 60.0
+COLLECTED_AFTER = 10_000
+"""Objects. A batch makes some ten thousand, which with Python's own 700 are looked through again and again:
+measured, ingest and the projections need a sixth less time."""
 STOP_WITHIN = 10.0
 PROBE_THREADS = 4
 """Of a service that only answers probes and shows metrics."""
@@ -40,6 +44,7 @@ class Process:
                 f" {settings.host}, and PARLEY_DATABASE_URL not set"
             )
         _raise_open_files()
+        collect_seldom()
         # Bound first: the port may be any free one, and the mappings' webhook URLs name it.
         self._web = _listening(self._serve, settings, service)
         self._stack = ExitStack()
@@ -97,6 +102,11 @@ class Process:
         """How every worker is."""
         now = time.monotonic()
         return [_health_of(each, now) for each in self._supervisor.running]
+
+
+def collect_seldom() -> None:
+    """Let the garbage collector look for cycles less often."""
+    gc.set_threshold(COLLECTED_AFTER)
 
 
 def _refuse_half_restored(platform: Platform) -> None:
