@@ -23,11 +23,12 @@ from projections.views import Views
 
 @dataclass(frozen=True)
 class Health:
-    """How one part of Parley is."""
+    """How one part of Parley is. What is not `vital` may fail and the process is ready all the same."""
 
     name: str
     ok: bool
     detail: str
+    vital: bool = True
 
 
 @dataclass(frozen=True)

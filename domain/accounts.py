@@ -76,4 +76,6 @@ class Accounts:
             addresses=tuple(route.address for route in settings.routes),
             default_country=settings.default_country,
             webhook_url=self.webhook_url(settings.code),
+            host=settings.host or "",
+            port=settings.port or 0,
         )

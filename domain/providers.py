@@ -7,7 +7,7 @@ retries and status; a provider only raises.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -57,6 +57,8 @@ class Account:
     addresses: tuple[str, ...]
     default_country: str
     webhook_url: str  # the public URL providers call; receipts go to `{webhook_url}/status`
+    host: str = ""  # where an SMSC is
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,41 @@ class Unknown(SendError):
     """Nobody knows whether it was taken: a timeout, a reset or a 5xx after bytes had left."""
 
 
+Deliver = Callable[[Sequence[Fact]], None]
+"""Makes facts durable; returns only then. Raises Unavailable."""
+
+
 class Carrier(ABC):
-    """An open way to send for one account. Used by several threads at once."""
+    """An open way to send for one account. Used by several threads at once.
+
+    Where a provider speaks to us on connections that we keep open, a carrier has so many `standing` ones,
+    numbered from 0. Each is kept by one process at a time: whoever runs the carrier says which.
+    """
+
+    standing: int = 0
 
     @abstractmethod
     def send(self, message: OutboundMessage) -> Handover:
         """Hand it over, once: no retries inside. Raises SendError and nothing else."""
+
+    def connect(self, number: int, ids: Identities, deliver: Deliver) -> None:
+        """Keep a standing connection open from now on, and deliver what comes by it, as facts keyed by `ids`.
+
+        Returns at once. Doing it again changes nothing.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no standing connections")
+
+    def disconnect(self, number: int) -> None:
+        """Give a standing connection up, cleanly. Does nothing when it is not kept."""
+        return
+
+    def ready(self) -> bool:
+        """Whether it could hand a message over now. What one that is not has to send is left to others."""
+        return True
+
+    def connections(self) -> Sequence[str]:
+        """How each connection that is kept stands, in words for people."""
+        return ()
 
     def find(self, message: OutboundMessage, attempted_at: datetime) -> Sequence[Handover]:
         """Look an attempt in doubt up in the provider's records: all that it may be, oldest first.
@@ -202,6 +233,7 @@ class Provider(ABC):
     limits: ClassVar[Limits]
     can_find: ClassVar[bool] = False  # its carriers can look up an attempt in doubt
     answers_keywords: ClassVar[bool] = False  # it answers STOP, START and HELP itself by default
+    keeps_connections: ClassVar[bool] = False  # its carriers have standing connections
 
     def check(self, account: Account) -> list[FieldError]:
         """What is wrong with credentials and options that their declarations cannot say."""

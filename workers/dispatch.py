@@ -38,6 +38,9 @@ ANSWER_WITHIN = timedelta(seconds=30)
 BATCH = 50
 """Intents in one transaction."""
 
+LEFT_FOR = timedelta(seconds=1)
+"""A lane whose carrier is not ready is left to other processes for so long."""
+
 ROUNDING = 1e-9
 """Of a segment: ten tenths of a second may add up to a little less than one."""
 
@@ -109,6 +112,7 @@ class Dispatch:
         self._pool = pool
         self._rates: dict[str, _Rate] = {}
         self._flying: dict[UUID, Future[None]] = {}
+        self._left: dict[str, datetime] = {}  # lanes that are left to others, until when
 
     def step(self) -> bool:
         """Send at most a batch in every lane."""
@@ -124,14 +128,18 @@ class Dispatch:
         return any(rate.left < 1 for rate in self._rates.values())
 
     def _work_lane(self, lane: str) -> bool:
+        now = self._clock.now()
         held = self._leases.of(lane)
-        lease = held.get()
+        lease = held.get() if self._left.get(lane, now) <= now else None
         if lease is None:
             return False
         settled = self._settle_lost(lane)
-        now = self._clock.now()
         ready = [each for each in self._lanes.ready(lane, now, BATCH) if each.message_id not in self._flying]
         if not ready:
+            return settled
+        if not self._sender.line(lane, ready[0].mapping_id).carrier.ready():
+            self._left[lane] = now + LEFT_FOR
+            held.release()  # perhaps another process has the connection
             return settled
         try:
             attempts, saved = self._record(lane, lease, ready, now)

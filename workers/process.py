@@ -99,9 +99,13 @@ class Process:
         return unfinished
 
     def health(self) -> list[Health]:
-        """How every worker is."""
+        """How every worker is, and every connection that a provider speaks to us by."""
         now = time.monotonic()
-        return [_health_of(each, now) for each in self._supervisor.running]
+        connections = [
+            Health(f"connections of {code}", ok=ok, detail=detail, vital=False)
+            for code, (ok, detail) in self.platform.sender.connections().items()
+        ]
+        return [*(_health_of(each, now) for each in self._supervisor.running), *connections]
 
 
 def collect_seldom() -> None:

@@ -5,7 +5,7 @@ A provider only raises; what that means for the message is decided here, once fo
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 from domain.accounts import Accounts
 from domain.errors import FieldError
 from domain.facts import Outcome, SendSettled
+from domain.mappings import Mapping
 from domain.media_links import MediaLinks
 from domain.messages import Message
 from domain.ports import Clock
@@ -61,7 +62,7 @@ class Sender:
     """Opens carriers and hands messages over, once each."""
 
     def __init__(
-        self, accounts: Accounts, providers: Mapping[str, Provider], links: MediaLinks, clock: Clock
+        self, accounts: Accounts, providers: MappingOf[str, Provider], links: MediaLinks, clock: Clock
     ) -> None:
         self._accounts = accounts
         self._providers = providers
@@ -75,14 +76,32 @@ class Sender:
         account changed. Raises NotFound.
         """
         mapping, account = self._accounts.carrying(our_address, mapping_id)
-        mapping_id = mapping.id
+        return self._line(mapping, account)
+
+    def line_of(self, mapping: Mapping) -> Line:
+        """The carrier of a mapping, as `line` finds it."""
+        return self._line(mapping, self._accounts.of(mapping))
+
+    def keeps_connections(self, mapping: Mapping) -> bool:
+        """Whether a mapping's carrier may have standing connections."""
+        provider = self._providers.get(mapping.settings.provider_name)
+        return provider is not None and provider.keeps_connections
+
+    def connections(self) -> dict[str, tuple[bool, str]]:
+        """By mapping, whether it has a standing connection that works, and how they all are, for people."""
         with self._lock:
-            line = self._lines.get(mapping_id)
+            lines = list(self._lines.values())
+        kept = {each.account.code: each.carrier for each in lines if each.carrier.connections()}
+        return {code: (carrier.ready(), "; ".join(carrier.connections())) for code, carrier in kept.items()}
+
+    def _line(self, mapping: Mapping, account: Account) -> Line:
+        with self._lock:
+            line = self._lines.get(mapping.id)
             if line is None or line.account is not account:
                 if line is not None:
                     line.carrier.close()
                 line = self._open(account, mapping.settings.provider_name)
-                self._lines[mapping_id] = line
+                self._lines[mapping.id] = line
             return line
 
     def _open(self, account: Account, provider_name: str) -> Line:
@@ -178,7 +197,7 @@ def settled(
     )
 
 
-def segments_per_second(options: Mapping[str, OptionValue]) -> float:
+def segments_per_second(options: MappingOf[str, OptionValue]) -> float:
     """The rate of each of a mapping's numbers."""
     value = options.get("segments_per_second", DEFAULT_SEGMENTS_PER_SECOND)
     return float(value) if isinstance(value, int | float) else DEFAULT_SEGMENTS_PER_SECOND

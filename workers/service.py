@@ -56,7 +56,7 @@ def _ingest(platform: Platform, *, grouped: bool) -> list[Maker]:
 
 
 def _dispatch(platform: Platform) -> list[Maker]:
-    made: list[Maker] = [platform.dispatch, platform.reconcile]
+    made: list[Maker] = [platform.standing, platform.dispatch, platform.reconcile]
     if platform.demo:
         made.append(lambda: SimulatedReceipts(platform.network, platform.ingress))
     return made

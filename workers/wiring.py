@@ -61,6 +61,7 @@ from workers.router import Router
 from workers.sending import Sender
 from workers.settings import Settings
 from workers.spooling import LEASE_PREFIX, SpoolLeases
+from workers.standing import Standing
 from workers.storage import kafka_connection, open_storage
 from workers.timers import Timers
 from workers.upkeep import Upkeep
@@ -95,7 +96,7 @@ class Platform:
         self.clock = clock or SystemClock()
         self.public_url = public_url or settings.public_url or f"http://127.0.0.1:{settings.port}"
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{SystemRandomIds().new().hex[:8]}"
-        self._held: list[HeldLease | LaneLeases] = []
+        self._held: list[HeldLease | LaneLeases | Standing] = []
         self._kafka: list[KafkaMember | EventsTopic] = []
         self._open_storage(spooling=spooling)
         self._build_domain(deliveries)
@@ -191,6 +192,21 @@ class Platform:
             leases,
             self._pool,
         )
+
+    def standing(self) -> Standing:
+        """The worker that keeps providers' standing connections."""
+        standing = Standing(
+            self.views,
+            self.store,
+            self.ingress,
+            self.ids,
+            self.sender,
+            self.leases,
+            self.clock,
+            self.owner,
+        )
+        self._held.append(standing)
+        return standing
 
     def reconcile(self) -> Reconcile:
         """The worker that looks attempts in doubt up."""
