@@ -193,6 +193,8 @@ class MappingAdministration:
                 addresses=tuple(route.address for route in settings.routes),
                 default_country=settings.default_country,
                 webhook_url="",
+                host=settings.host or "",
+                port=settings.port or 0,
             )
             named = {each.field for each in found}
             found += [each for each in provider.check(account) if each.field not in named]

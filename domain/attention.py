@@ -21,7 +21,7 @@ class Attention:
     def __init__(self, commands: Commands, sittings: Sittings, intake: Intake) -> None:
         self._commands = commands
         self._sittings = sittings
-        self._intake = intake
+        self._texts = intake.texts
         self._ids = sittings.ids
 
     def resolve(self, actor: Actor, message_id: UUID, resolution: Resolution, why: str) -> Done[None]:
@@ -60,8 +60,8 @@ class Attention:
             mapping_id = self._ids.mapping(claim.owner)
             world.load({mapping_id})
             mapping = world.need(Mapping, mapping_id, f"mapping {claim.owner}")
-            world.load(self._intake.replay_streams(message, mapping, world))
-            problem = self._intake.replay(message, mapping, actor.login, at, world)
+            world.load(self._texts.replay_streams(message, mapping, world))
+            problem = self._texts.replay(message, mapping, actor.login, at, world)
             if problem:
                 raise Clash(problem)
 

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+from domain.alphabets import Alphabet
+
 
 class ReceiptStatus(StrEnum):
     """What a provider says became of an attempt, in the order in which it can only advance."""
@@ -39,6 +41,7 @@ class DeadlineKind(StrEnum):
     IDLE = "idle"  # a conversation without a message from either side
     EXPIRY = "expiry"  # an outbound message that could not go in its time
     AGENT_LOST = "agent_lost"  # an agent whose desk has been disconnected for the grace period
+    PARTS = "parts"  # a long text of which not all parts have come
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,46 @@ class TextReceived:
     media: tuple[MediaLink, ...]
     keyword: str | None  # STOP, START or HELP, where the provider itself acted on it
     raw: str  # the payload as it came, for people who investigate
+
+
+@dataclass(frozen=True)
+class TextWithoutId:
+    """A customer's text by a provider that gives no id to it (SMPP)."""
+
+    TOPIC: ClassVar[str] = "parley.fact.text-without-id.v1"
+
+    key: UUID  # the thread
+    mapping_id: UUID
+    scope: str  # the provider and its account
+    our_address: str
+    customer_address: str
+    text: str
+    raw: str  # the payload as it came, for people who investigate
+    delivery_id: str  # ours, new for each delivery: the same fact twice on the log has the same
+    content: UUID  # `Identities.content`: equal where everything between the same two is equal
+    # Not None: it came just after a reconnect, or a refusal of ours, that may have lost our acknowledgement:
+    # equal ones accepted since then may be this very text.
+    repeats_since: datetime | None
+    occurrence: int  # how many equal ones have come under that suspicion, with this one; else 0
+
+
+@dataclass(frozen=True)
+class PartReceived:
+    """One part of a customer's long text, by a provider that does not put parts together (SMPP)."""
+
+    TOPIC: ClassVar[str] = "parley.fact.part-received.v1"
+
+    key: UUID  # the thread
+    mapping_id: UUID
+    scope: str  # the provider and its account
+    our_address: str
+    customer_address: str
+    raw: str  # the payload as it came, for people who investigate
+    reference: int  # the sender's number for the long text; used again after a while
+    total: int  # how many parts it has
+    number: int  # which one this is, from 1
+    alphabet: Alphabet
+    data: bytes  # without the header that makes it a part
 
 
 @dataclass(frozen=True)
@@ -111,7 +154,7 @@ class DeadlineFell:
 
     key: UUID  # the thread, or the agent
     kind: DeadlineKind
-    subject_id: UUID  # conversation, message or agent
+    subject_id: UUID  # conversation, message, agent or long text
     due_at: datetime
 
 
@@ -130,6 +173,16 @@ class MediaFetched:
     problem: str  # why not, in words for people; empty when it worked
 
 
-Fact = TextReceived | ReceiptReceived | SendSettled | DeadlineFell | MediaFetched
+Fact = (
+    TextReceived | TextWithoutId | PartReceived | ReceiptReceived | SendSettled | DeadlineFell | MediaFetched
+)
 
-FACTS: tuple[type[Fact], ...] = (TextReceived, ReceiptReceived, SendSettled, DeadlineFell, MediaFetched)
+FACTS: tuple[type[Fact], ...] = (
+    TextReceived,
+    TextWithoutId,
+    PartReceived,
+    ReceiptReceived,
+    SendSettled,
+    DeadlineFell,
+    MediaFetched,
+)

@@ -83,6 +83,16 @@ class Identities:
         """The message that a provider names so within its scope (an account, an SMSC)."""
         return self.of("inbound", scope, provider_message_id)
 
+    def content(self, scope: str, our_address: str, customer_address: str, text: str) -> UUID:
+        """What a text without an id says, from whom and to whom: the same for equal ones."""
+        return self.of("content", scope, our_address, customer_address, text)
+
+    def long_text(
+        self, scope: str, our_address: str, customer_address: str, reference: int, total: int
+    ) -> UUID:
+        """The long texts whose parts a customer's telephone gives this reference, one after the other."""
+        return self.of("long-text", scope, our_address, customer_address, str(reference), str(total))
+
     def outbound(self, who: str, idempotency_key: str) -> UUID:
         """The message that a caller asked for under an idempotency key of its own."""
         return self.of("outbound", who, idempotency_key)

@@ -1,39 +1,47 @@
 """Intake: what the facts on the ingress log mean.
 
-Decides one fact at a time upon a world of loaded aggregates. What has to be loaded is asked in two
-looks: the streams that a fact names by itself, then those that the first ones lead to.
+Decides one fact at a time upon a world of loaded aggregates. What has to be loaded is asked in three
+looks: the streams that a fact names by itself, then those that the first ones lead to, then those that the
+second ones do (which few facts need).
 """
 
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from domain.agents import Agent, AgentStatus
-from domain.conversations import Conversation, EndReason, Origin, QueueReason
+from domain.conversations import Conversation, EndReason, QueueReason
 from domain.facts import (
     DeadlineFell,
     DeadlineKind,
     Fact,
     MediaFetched,
     Outcome,
+    PartReceived,
     ReceiptReceived,
     SendSettled,
     TextReceived,
+    TextWithoutId,
 )
 from domain.ids import Identities
-from domain.keywords import Keyword, classify
-from domain.mapping_settings import KeywordAnswers, Route, Status
+from domain.long_texts import LongText
 from domain.mappings import Mapping
-from domain.message_values import Disposition, Envelope, Inbound, Purpose, ReceiptSeen
+from domain.message_values import ReceiptSeen
 from domain.messages import Message
-from domain.sittings import Meeting, Sittings
-from domain.threads import Thread
-from domain.values import ERASED
+from domain.ports import Arrival
+from domain.sittings import Sittings
+from domain.texts import Texts
 from domain.world import World
 
-PREFERRED_AGENT_FOR = timedelta(hours=24)
-"""A returning customer goes to the agent of the last conversation within this time."""
+
+@dataclass(frozen=True)
+class Known:
+    """What was looked up besides aggregates."""
+
+    messages: MappingOf[UUID, UUID] = field(default_factory=dict)  # a provider's reference → our message
+    arrivals: Sequence[Arrival] = ()  # of texts that may have come before
 
 
 @dataclass
@@ -42,17 +50,7 @@ class Effects:
 
     references: dict[UUID, UUID] = field(default_factory=dict)  # a provider's reference → our message
     unmatched: list[UUID] = field(default_factory=list)  # references of receipts that match nothing yet
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    """A text that is being taken in."""
-
-    message_id: UUID
-    fact: TextReceived
-    mapping: Mapping
-    meeting: Meeting
-    at: datetime
+    arrivals: list[Arrival] = field(default_factory=list)  # of texts without an id that were taken in
 
 
 class Intake:
@@ -61,6 +59,7 @@ class Intake:
     def __init__(self, ids: Identities, sittings: Sittings) -> None:
         self._ids = ids
         self._sittings = sittings
+        self.texts = Texts(sittings)
 
     def reference(self, scope: str, provider_message_id: str) -> UUID:
         """What a provider's own id of a message is kept under."""
@@ -73,6 +72,10 @@ class Intake:
         match fact:
             case TextReceived():
                 return {self._ids.inbound(fact.scope, fact.provider_message_id), fact.mapping_id, fact.key}
+            case TextWithoutId():
+                return {self._ids.inbound(fact.scope, fact.delivery_id), fact.mapping_id, fact.key}
+            case PartReceived():
+                return {self._long_text_id(fact), fact.mapping_id, fact.key}
             case DeadlineFell():
                 return {fact.subject_id}
             case ReceiptReceived():
@@ -83,8 +86,8 @@ class Intake:
     def second_look(self, fact: Fact, world: World) -> set[UUID]:
         """The streams that those of the first look lead to."""
         match fact:
-            case TextReceived():
-                return self._around_text(fact, world)
+            case TextReceived() | TextWithoutId() | PartReceived():
+                return self.texts.streams(fact, world)
             case SendSettled():
                 message = world.get(Message, fact.message_id)
                 if message is None or fact.outcome is not Outcome.OPTED_OUT:
@@ -97,212 +100,78 @@ class Intake:
             case DeadlineFell(kind=DeadlineKind.AGENT_LOST):
                 agent = world.get(Agent, fact.subject_id)
                 return set(agent.in_hand) if agent else set()
+            case DeadlineFell(kind=DeadlineKind.PARTS):
+                text = self._remains(fact, world)
+                return {text.key, text.mapping_id} if text else set()
         return set()
 
-    def _around_text(self, fact: TextReceived, world: World) -> set[UUID]:
-        needed: set[UUID] = set()
-        thread = world.get(Thread, fact.key)
-        if thread:
-            needed |= {each for each in (thread.open_conversation, thread.refused_conversation) if each}
-        mapping = world.get(Mapping, fact.mapping_id)
-        if mapping:
-            meeting = self._sittings.meeting(mapping, fact.our_address, fact.customer_address)
-            needed |= self._sittings.streams_of(mapping, meeting)
-        return needed
+    def third_look(self, fact: Fact, world: World) -> set[UUID]:
+        """The streams that those of the second look lead to."""
+        if isinstance(fact, DeadlineFell) and fact.kind is DeadlineKind.PARTS:
+            text = self._remains(fact, world)
+            return self.texts.streams(text, world) if text else set()
+        return set()
 
     # ── deciding ───────────────────────────────────────────────────────────────────────────────
 
-    def decide(
-        self, fact: Fact, at: datetime, world: World, effects: Effects, known: MappingOf[UUID, UUID]
-    ) -> None:
-        """Decide a fact accepted at that time. `known` leads from providers' references to messages."""
+    def decide(self, fact: Fact, at: datetime, world: World, effects: Effects, known: Known) -> None:
+        """Decide a fact accepted at that time. Raises LookupError when it names what is not there."""
         match fact:
             case TextReceived():
-                self._text(fact, at, world)
+                self.texts.take_in(fact, at, world)
+            case TextWithoutId():
+                self._text_without_id(fact, at, world, effects, known)
+            case PartReceived():
+                self._part(fact, at, world)
             case ReceiptReceived():
                 self._receipt(fact, at, world, effects, known)
             case SendSettled():
                 self._settled(fact, at, world, effects, known)
-            case DeadlineFell(kind=DeadlineKind.IDLE):
-                self._idle(fact, at, world)
-            case DeadlineFell(kind=DeadlineKind.EXPIRY):
-                message = world.get(Message, fact.subject_id)
-                if message:
-                    message.expire(at)
-            case DeadlineFell(kind=DeadlineKind.AGENT_LOST):
-                self._agent_lost(fact, at, world)
+            case DeadlineFell():
+                self._deadline(fact, at, world)
             case MediaFetched():
                 message = world.get(Message, fact.message_id)
                 if message:
                     message.store_media(fact, at)
 
-    # ── texts ──────────────────────────────────────────────────────────────────────────────────
+    # ── texts that SMPP brings ─────────────────────────────────────────────────────────────────
 
-    def _text(self, fact: TextReceived, at: datetime, world: World) -> None:
-        message_id = self._ids.inbound(fact.scope, fact.provider_message_id)
+    def _text_without_id(
+        self, fact: TextWithoutId, at: datetime, world: World, effects: Effects, known: Known
+    ) -> None:
+        message_id = self._ids.inbound(fact.scope, fact.delivery_id)
         if world.get(Message, message_id):
             return  # the same fact again
-        mapping = world.get(Mapping, fact.mapping_id)
-        if mapping is None:
-            raise LookupError(f"there is no mapping {fact.mapping_id}")
-        meeting = self._sittings.meeting(mapping, fact.our_address, fact.customer_address)
-        arrival = _Arrival(message_id, fact, mapping, meeting, at)
-        keyword = self._keyword(fact, world, meeting)
-        problem = self._why_unrouted(mapping, fact.our_address, world, fact.key)
-        if problem:
-            # Even a text that goes nowhere opts its sender out.
-            self._receive(arrival, world, Disposition.UNROUTED, None, keyword, problem)
-            self._heed(keyword, arrival, world, answer=False)
-            return
-        disposition, conversation_id = self._place(arrival, world, keyword)
-        self._receive(arrival, world, disposition, conversation_id, keyword)
-        # What the provider itself acted on it has answered too.
-        self._heed(keyword, arrival, world, answer=fact.keyword is None)
+        if fact.repeats_since is not None:
+            since, content = fact.repeats_since, fact.content
+            before = [
+                each
+                for each in (*known.arrivals, *effects.arrivals)
+                if each.content == content and each.accepted_at >= since
+            ]
+            if len(before) >= fact.occurrence:
+                return  # the same text again
+        self.texts.take_in(_with_id(fact), at, world)
+        effects.arrivals.append(Arrival(fact.content, message_id, at))
 
-    def _keyword(self, fact: TextReceived, world: World, meeting: Meeting) -> Keyword | None:
-        if fact.keyword:
-            return Keyword(fact.keyword)
-        opted_out = self._sittings.has_opted_out(world, meeting)
-        return classify(fact.text, opted_out=opted_out)
+    def _long_text_id(self, fact: PartReceived) -> UUID:
+        return self._ids.long_text(
+            fact.scope, fact.our_address, fact.customer_address, fact.reference, fact.total
+        )
+
+    def _part(self, fact: PartReceived, at: datetime, world: World) -> None:
+        # A part of which no text can come is parked now, not when its time is over.
+        world.need(Mapping, fact.mapping_id, f"mapping {fact.mapping_id}")
+        long_text_id = self._long_text_id(fact)
+        long_text = world.get(LongText, long_text_id) or world.add(LongText.create(long_text_id, fact, at))
+        text = long_text.take(fact, self._ids.customer(fact.customer_address), at)
+        if text:
+            self.texts.take_in(text, at, world)
 
     @staticmethod
-    def _why_unrouted(mapping: Mapping, our_address: str, world: World, thread_id: UUID) -> str:
-        settings = mapping.settings
-        thread = world.get(Thread, thread_id)
-        if thread and thread.open_conversation:
-            return ""  # an open conversation keeps what it began with
-        if mapping.deleted:
-            return f"mapping {settings.code} has been deleted"
-        if settings.route(our_address) is None:
-            return f"mapping {settings.code} has no route with the address {our_address}"
-        if settings.status is not Status.ACTIVE:
-            return f"mapping {settings.code} is {settings.status}"
-        return ""
-
-    def _place(
-        self, arrival: _Arrival, world: World, keyword: Keyword | None
-    ) -> tuple[Disposition, UUID | None]:
-        """Find or make the conversation that a text belongs to."""
-        thread = self._sittings.thread(world, arrival.meeting, arrival.at)
-        if thread.open_conversation:
-            conversation = world.need(Conversation, thread.open_conversation, "open conversation")
-            conversation.customer_wrote(arrival.message_id, arrival.at)
-            return Disposition.JOINED, conversation.id
-        if keyword:
-            return Disposition.KEYWORD, None
-        if self._is_full(arrival, world):
-            return Disposition.REFUSED, self._refuse(arrival, world, thread)
-        return Disposition.STARTED, self._start(arrival, world, thread)
-
-    def _is_full(self, arrival: _Arrival, world: World) -> bool:
-        maximum = arrival.mapping.settings.chat_control.max_chats
-        if maximum is None:
-            return False
-        return not self._sittings.capacity(world, arrival.mapping.id, arrival.at).has_room(maximum)
-
-    def _route(self, arrival: _Arrival) -> Route:
-        route = arrival.mapping.settings.route(arrival.fact.our_address)
-        if route is None:
-            raise LookupError(f"no route for {arrival.fact.our_address}")
-        return route
-
-    def _start(self, arrival: _Arrival, world: World, thread: Thread) -> UUID:
-        route = self._route(arrival)
-        conversation_id = self._ids.caused(arrival.message_id, "conversation")
-        terms = self._sittings.terms(arrival.mapping, route, arrival.meeting)
-        conversation = self._sittings.start(
-            world, conversation_id, arrival.meeting, Origin.CUSTOMER, terms, arrival.at
-        )
-        conversation.customer_wrote(arrival.message_id, arrival.at)
-        if route.skill_queue:
-            preferred = thread.preferred_agent(arrival.at, PREFERRED_AGENT_FOR)
-            conversation.enqueue(route.skill_queue, QueueReason.NEW, arrival.at, preferred_agent=preferred)
-        return conversation_id
-
-    def _refuse(self, arrival: _Arrival, world: World, thread: Thread) -> UUID:
-        """Record a refused conversation; the customer is told once an episode."""
-        lasting = thread.current_refusal(arrival.at)
-        if lasting:
-            refused = world.need(Conversation, lasting, "refused conversation")
-            refused.customer_wrote(arrival.message_id, arrival.at)
-            return refused.id
-        conversation_id = self._ids.caused(arrival.message_id, "conversation")
-        terms = self._sittings.terms(arrival.mapping, self._route(arrival), arrival.meeting)
-        conversation = world.add(
-            Conversation.create(conversation_id, arrival.meeting.parties, Origin.CUSTOMER, terms, arrival.at)
-        )
-        conversation.customer_wrote(arrival.message_id, arrival.at)
-        capacity = self._sittings.capacity(world, arrival.mapping.id, arrival.at)
-        conversation.refuse(len(capacity.open), arrival.at)
-        thread.refuse_conversation(conversation_id, arrival.at)
-        self._sittings.tell(world, conversation, Purpose.MAX_CHATS, arrival.at)
-        return conversation_id
-
-    def _receive(
-        self,
-        arrival: _Arrival,
-        world: World,
-        disposition: Disposition,
-        conversation_id: UUID | None,
-        keyword: Keyword | None,
-        reason: str = "",
-    ) -> None:
-        fact, meeting = arrival.fact, arrival.meeting
-        envelope = Envelope(
-            thread_id=meeting.thread_id,
-            conversation_id=conversation_id,
-            mapping_id=arrival.mapping.id,
-            customer_id=meeting.customer_id,
-            our_address=meeting.our_address,
-            customer_address=meeting.customer_address,
-            text=fact.text,
-        )
-        inbound = Inbound(
-            scope=fact.scope,
-            provider_message_id=fact.provider_message_id,
-            media=fact.media,
-            keyword=keyword,
-            disposition=disposition,
-            reason=reason,
-        )
-        world.add(Message.receive(arrival.message_id, envelope, inbound, arrival.at))
-
-    def _heed(self, keyword: Keyword | None, arrival: _Arrival, world: World, *, answer: bool) -> None:
-        """Do what STOP, START or HELP asks; answer it where that is ours to do."""
-        if keyword is None:
-            return
-        meeting, at = arrival.meeting, arrival.at
-        was_out = self._sittings.has_opted_out(world, meeting)
-        if keyword is Keyword.STOP:
-            self._sittings.opt_out(world, meeting, meeting.consent_scope, "text", at)
-        elif keyword is Keyword.START:
-            self._sittings.opt_in(world, meeting, "text", at)
-        purpose = _answer_to(keyword, was_out=was_out)
-        control = arrival.mapping.settings.chat_control
-        if answer and purpose and control.keyword_answers is KeywordAnswers.PARLEY:
-            cause = world.need(Message, arrival.message_id, "message")
-            self._sittings.answer_keyword(world, arrival.mapping, meeting, cause, purpose, at)
-
-    # ── unrouted texts, after the fix ──────────────────────────────────────────────────────────
-
-    def replay_streams(self, message: Message, mapping: Mapping, world: World) -> set[UUID]:
-        """What has to be loaded before an unrouted text can be routed."""
-        return self._around_text(_as_fact(message, mapping), world)
-
-    def replay(self, message: Message, mapping: Mapping, by: str, at: datetime, world: World) -> str:
-        """Route an unrouted text as if it came now; why it cannot be, empty when it was."""
-        if message.customer_address == ERASED:
-            return "its customer has been forgotten"
-        fact = _as_fact(message, mapping)
-        problem = self._why_unrouted(mapping, message.our_address, world, message.thread_id)
-        if problem:
-            return problem
-        meeting = self._sittings.meeting(mapping, message.our_address, message.customer_address)
-        arrival = _Arrival(message.id, fact, mapping, meeting, at)
-        keyword = self._keyword(fact, world, meeting)
-        disposition, conversation_id = self._place(arrival, world, keyword)
-        message.route(conversation_id, disposition, by, at)
-        return ""
+    def _remains(fact: DeadlineFell, world: World) -> TextReceived | None:
+        long_text = world.get(LongText, fact.subject_id)
+        return long_text.remains() if long_text else None
 
     # ── outcomes and receipts ──────────────────────────────────────────────────────────────────
 
@@ -312,10 +181,10 @@ class Intake:
         at: datetime,
         world: World,
         effects: Effects,
-        known: MappingOf[UUID, UUID],
+        known: Known,
     ) -> None:
         reference = self.reference(fact.scope, fact.provider_message_id)
-        message_id = fact.message_id or effects.references.get(reference) or known.get(reference)
+        message_id = fact.message_id or effects.references.get(reference) or known.messages.get(reference)
         message = world.get(Message, message_id) if message_id else None
         if message is None or message.attempt == 0:
             effects.unmatched.append(reference)
@@ -332,13 +201,13 @@ class Intake:
         at: datetime,
         world: World,
         effects: Effects,
-        known: MappingOf[UUID, UUID],
+        known: Known,
     ) -> None:
         message = world.need(Message, fact.message_id, "message with that id")
         if fact.outcome is Outcome.ACCEPTED:
             named = fact.provider_message_id or ""
             reference = self.reference(fact.scope, named)
-            owner = effects.references.get(reference) or known.get(reference)
+            owner = effects.references.get(reference) or known.messages.get(reference)
             if fact.reconciled and owner not in (None, fact.message_id):
                 return  # the record that was found turned out to be of another message with an equal text
             if named:
@@ -354,11 +223,30 @@ class Intake:
 
     # ── deadlines ──────────────────────────────────────────────────────────────────────────────
 
+    def _deadline(self, fact: DeadlineFell, at: datetime, world: World) -> None:
+        match fact.kind:
+            case DeadlineKind.IDLE:
+                self._idle(fact, at, world)
+            case DeadlineKind.EXPIRY:
+                message = world.get(Message, fact.subject_id)
+                if message:
+                    message.expire(at)
+            case DeadlineKind.AGENT_LOST:
+                self._agent_lost(fact, at, world)
+            case DeadlineKind.PARTS:
+                self._parts_overdue(fact, at, world)
+
     def _idle(self, fact: DeadlineFell, at: datetime, world: World) -> None:
         conversation = world.get(Conversation, fact.subject_id)
         # Texts accepted before the deadline fell due come earlier on the log: they have moved it.
         if conversation and conversation.is_open and conversation.idle_due_at <= at:
             self._sittings.end(world, conversation, EndReason.IDLE, at)
+
+    def _parts_overdue(self, fact: DeadlineFell, at: datetime, world: World) -> None:
+        long_text = world.get(LongText, fact.subject_id)
+        text = long_text.expire(at) if long_text else None
+        if text:
+            self.texts.take_in(text, at, world)
 
     def _agent_lost(self, fact: DeadlineFell, at: datetime, world: World) -> None:
         agent = world.get(Agent, fact.subject_id)
@@ -372,24 +260,16 @@ class Intake:
         agent.change_status(AgentStatus.OFFLINE, "lost", at)
 
 
-def _answer_to(keyword: Keyword, *, was_out: bool) -> Purpose | None:
-    if keyword is Keyword.HELP:
-        return Purpose.HELP
-    if keyword is Keyword.STOP:
-        return None if was_out else Purpose.OPTED_OUT
-    return Purpose.OPTED_IN if was_out else None
-
-
-def _as_fact(message: Message, mapping: Mapping) -> TextReceived:
+def _with_id(fact: TextWithoutId) -> TextReceived:
     return TextReceived(
-        key=message.thread_id,
-        mapping_id=mapping.id,
-        scope="",
-        provider_message_id="",
-        our_address=message.our_address,
-        customer_address=message.customer_address,
-        text=message.text,
-        media=message.media,
+        key=fact.key,
+        mapping_id=fact.mapping_id,
+        scope=fact.scope,
+        provider_message_id=fact.delivery_id,
+        our_address=fact.our_address,
+        customer_address=fact.customer_address,
+        text=fact.text,
+        media=(),
         keyword=None,
-        raw="",
+        raw=fact.raw,
     )

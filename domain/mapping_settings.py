@@ -253,6 +253,9 @@ def _relevance(settings: MappingSettings) -> Iterator[FieldError]:
     for name, (relevant, message) in only.items():
         if not relevant and getattr(settings, name) is not None:
             yield FieldError(name, f"{message}; leave it out")
+    other = (settings.provider or "").partition(":")[0]
+    if settings.kind is Kind.REST and other in set(Kind):
+        yield FieldError("provider", f"“{other}” is a kind of mapping: set kind to it, leave provider out")
     if settings.mode is AwsMode.EUM_CONNECT and not amazon:
         yield FieldError("delivery_provider", "must be amazon in mode eum_connect: Connect owns the chat")
     for index, route in enumerate(settings.routes):

@@ -186,6 +186,15 @@ class WaitingReceipt:
     expires_at: datetime
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A text without an id was taken in: remembered for as long as it may come again."""
+
+    content: UUID  # as in `TextWithoutId`
+    message_id: UUID
+    accepted_at: datetime
+
+
 @dataclass
 class Unit:
     """What one transaction saves: all of it or none.
@@ -203,6 +212,7 @@ class Unit:
     waiting: Sequence[WaitingReceipt] = ()
     matched: Collection[UUID] = ()  # references whose waiting receipts have been applied
     references: Mapping[UUID, UUID] = field(default_factory=dict)  # provider's reference → message
+    arrivals: Sequence[Arrival] = ()
 
 
 class EventStore(Protocol):
@@ -235,6 +245,12 @@ class EventStore(Protocol):
 
     def waiting_receipts(self, references: Collection[UUID]) -> list[WaitingReceipt]:
         """Receipts that wait for one of these references."""
+
+    def arrivals(self, contents: Collection[UUID]) -> list[Arrival]:
+        """When texts with these contents were taken in, the earliest first; by one query."""
+
+    def forget_arrivals(self, before: datetime) -> None:
+        """Forget the arrivals of texts that were accepted before then."""
 
     def wait(self, timeout: float) -> None:
         """Return as soon as something may have been saved, at the latest after `timeout` seconds."""

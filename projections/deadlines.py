@@ -1,4 +1,6 @@
-"""Deadlines: when conversations have been idle, messages expire, and agents count as lost."""
+"""Deadlines: when conversations have been idle, messages expire, agents count as lost, and long texts are
+given up.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +10,7 @@ from database.sql import Row, Table, hexed, micros, moment, packed, unpacked
 from domain.agents import Agent, AgentStatus
 from domain.conversations import Conversation
 from domain.facts import DeadlineKind
+from domain.long_texts import PARTS_WAIT, LongText
 from domain.message_values import WAITING, MessageStatus, Resolution
 from domain.messages import Message
 from projections.message_status import MessageEvent, status_after
@@ -55,6 +58,17 @@ LOST = Table(
     indexes={"deadlines_lost_due": "(due_at)"},
 )
 
+PARTS = Table(
+    "deadlines_parts",
+    key=("long_text_id",),
+    columns="""
+        long_text_id TEXT NOT NULL,
+        thread_id TEXT NOT NULL,
+        due_at BIGINT NOT NULL
+    """,
+    indexes={"deadlines_parts_due": "(due_at)"},
+)
+
 _UNDECIDED = (MessageStatus.ATTEMPTING, MessageStatus.IN_DOUBT)
 """Handed over, as far as anybody knows, but it may have to wait again."""
 
@@ -65,7 +79,7 @@ class Deadline:
 
     kind: DeadlineKind
     key: UUID  # the thread, or the agent
-    subject_id: UUID  # conversation, message or agent
+    subject_id: UUID  # conversation, message, agent or long text
     due_at: datetime
 
 
@@ -73,8 +87,8 @@ class Deadlines(Projection):
     """A row without `due_at` is one that may get a deadline again."""
 
     name = "deadlines"
-    version = 1
-    tables = (IDLE, EXPIRY, LOST)
+    version = 2
+    tables = (IDLE, EXPIRY, LOST, PARTS)
     by_stream = tables
 
     # ── idle conversations ─────────────────────────────────────────────────────────────────────
@@ -162,6 +176,21 @@ class Deadlines(Projection):
     def _disconnected(self, rows: Rows, event: Agent.DeskDisconnected, position: int) -> None:
         _decide_due(rows.change(LOST, hexed(event.originator_id), lost_at=micros(event.lost_at)))
 
+    # ── long texts ─────────────────────────────────────────────────────────────────────────────
+
+    def _part_came(self, rows: Rows, event: LongText.PartReceived, position: int) -> None:
+        long_text_id = hexed(event.originator_id)
+        if rows.get(PARTS, long_text_id) is None:  # it is the first
+            rows.put(
+                PARTS,
+                long_text_id=long_text_id,
+                thread_id=hexed(event.thread_id),
+                due_at=micros(event.timestamp + PARTS_WAIT),
+            )
+
+    def _text_over(self, rows: Rows, event: LongText.Completed | LongText.GivenUp, position: int) -> None:
+        rows.delete(PARTS, hexed(event.originator_id))
+
     handlers = {  # noqa: RUF012 - never changed; the base class declares it
         Conversation.Created: _began,
         Conversation.CustomerWrote: _wrote,
@@ -183,6 +212,9 @@ class Deadlines(Projection):
         Agent.Released: _released,
         Agent.DeskConnected: _connected,
         Agent.DeskDisconnected: _disconnected,
+        LongText.PartReceived: _part_came,
+        LongText.Completed: _text_over,
+        LongText.GivenUp: _text_over,
     }
 
 
@@ -210,6 +242,8 @@ class DeadlineQueries:
                 " FROM deadlines_expiry WHERE due_at <= :now"
                 " UNION ALL SELECT 'agent_lost', agent_id, agent_id, due_at"
                 " FROM deadlines_lost WHERE due_at <= :now"
+                " UNION ALL SELECT 'parts', thread_id, long_text_id, due_at"
+                " FROM deadlines_parts WHERE due_at <= :now"
                 ") AS found ORDER BY due_at, subject_id LIMIT :limit",
                 {"now": micros(now), "limit": limit},
             )
@@ -229,6 +263,7 @@ class DeadlineQueries:
             row = cursor.one(
                 "SELECT MIN(due_at) AS due_at FROM (SELECT MIN(due_at) AS due_at FROM deadlines_idle"
                 " UNION ALL SELECT MIN(due_at) FROM deadlines_expiry"
-                " UNION ALL SELECT MIN(due_at) FROM deadlines_lost) AS found"
+                " UNION ALL SELECT MIN(due_at) FROM deadlines_lost"
+                " UNION ALL SELECT MIN(due_at) FROM deadlines_parts) AS found"
             )
         return moment(row["due_at"]) if row else None

@@ -57,6 +57,7 @@ ELSEWHERE = frozenset(
         "tracking",
         "epoch",
         "message_reference",
+        "arrival",  # remembered for hours only
         "relay",  # made anew by a restore
         "relay_tail",
     }

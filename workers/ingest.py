@@ -12,9 +12,9 @@ from datetime import timedelta
 from uuid import UUID
 
 from domain.errors import AlreadyTracked, Conflict, OffsetOutOfRange, Unavailable
-from domain.facts import Outcome, ReceiptReceived, SendSettled
-from domain.intake import Effects, Intake
-from domain.ports import Accepted, EventStore, FactSource, Parked, Source, Unit, WaitingReceipt
+from domain.facts import Outcome, ReceiptReceived, SendSettled, TextWithoutId
+from domain.intake import Effects, Intake, Known
+from domain.ports import Accepted, Arrival, EventStore, FactSource, Parked, Source, Unit, WaitingReceipt
 from domain.world import World
 
 BATCH = 500
@@ -129,18 +129,19 @@ class Decision:
         self._fact_at = fact_at
         self._world = World(store)
         self._effects = Effects()
-        self._known: dict[UUID, UUID] = {}
+        self._known = Known()
         self._unmatched: list[tuple[Accepted, UUID]] = []
         self._matched: set[UUID] = set()
 
     def decide(self, batch: Sequence[Accepted]) -> None:
-        """Load what the facts need, by two queries, and decide them in order."""
+        """Load what the facts need, by two queries (seldom three), and decide them in order."""
         batch = [*batch, *self._receipts_that_waited(batch)]
-        self._known = self._look_up_references(batch)
+        self._known = Known(self._look_up_references(batch), self._look_up_arrivals(batch))
         facts = [each.fact for each in batch if each.fact is not None]
         first = [self._intake.first_look(fact) for fact in facts]
-        self._world.load(set().union(*first, self._known.values()))
+        self._world.load(set().union(*first, self._known.messages.values()))
         self._world.load(set().union(*(self._intake.second_look(fact, self._world) for fact in facts)))
+        self._world.load(set().union(*(self._intake.third_look(fact, self._world) for fact in facts)))
         for accepted in batch:
             self._decide_one(accepted)
         # A receipt may stand before the acceptance that it belongs to.
@@ -165,6 +166,15 @@ class Decision:
             or (isinstance(fact, SendSettled) and fact.reconciled)
         }
         return self._store.messages_by_reference(references) if references else {}
+
+    def _look_up_arrivals(self, batch: Sequence[Accepted]) -> list[Arrival]:
+        """Texts taken in before that may have come again."""
+        contents = {
+            fact.content
+            for fact in (each.fact for each in batch)
+            if isinstance(fact, TextWithoutId) and fact.repeats_since is not None
+        }
+        return self._store.arrivals(contents) if contents else []
 
     def _receipts_that_waited(self, batch: Sequence[Accepted]) -> list[Accepted]:
         """Receipts that came before, for messages that are accepted in this batch."""
@@ -194,4 +204,5 @@ class Decision:
             ],
             matched=self._matched,
             references=self._effects.references,
+            arrivals=self._effects.arrivals,
         )

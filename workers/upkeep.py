@@ -1,4 +1,6 @@
-"""Upkeep: raw facts and their keys are removed once they are ingested and old."""
+"""Upkeep: raw facts, their keys, and what tells that a text came again, are removed once they are ingested
+and old.
+"""
 
 import logging
 import threading
@@ -11,10 +13,12 @@ from workers.worker import HeldLease
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(hours=1)
+ARRIVALS_KEPT = timedelta(hours=2)
+"""Texts without an id come again within the hour, if they do (`adapters/smpp/repeats.py`)."""
 
 
 class Upkeep:
-    """Trims the ingress log."""
+    """Trims the ingress log and what was remembered of it."""
 
     name = "upkeep"
     pace = 1.0
@@ -47,6 +51,7 @@ class Upkeep:
             removed = self._log.trim(now - self._keep)
             # A key outlives the last fact sealed with it by a day, so that no fact becomes unreadable early.
             self._keys.destroy_before(now - self._keep - timedelta(days=1))
+            self._store.forget_arrivals(now - ARRIVALS_KEPT)
             if removed:
                 log.info("removed %d raw facts older than %d days", removed, self._keep.days)
         return False

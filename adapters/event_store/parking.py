@@ -1,4 +1,6 @@
-"""What ingest sets aside beside the events: parked facts, waiting receipts, providers' references."""
+"""What ingest sets aside beside the events: parked facts, waiting receipts, providers' references, and when
+texts without an id came.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from uuid import UUID
 from database.database import Database
 from database.sql import Cursor, Row, micros, moment
 from domain.errors import Unreadable
-from domain.ports import Cipher, Parked, Unit, WaitingReceipt
+from domain.ports import Arrival, Cipher, Parked, Unit, WaitingReceipt
 from domain.values import ERASED
 
 _HERE = 'partition = :partition AND "offset" = :offset'
@@ -27,7 +29,8 @@ class ParkedDecision:
 
 
 class Parking:
-    """Facts and receipts that wait for a person or for an attempt, and what finds messages for them.
+    """Facts and receipts that wait for a person or for an attempt, what finds messages for them, and what
+    tells texts that come again.
 
     The reasons may quote a customer: they are encrypted under the period's key.
     """
@@ -124,6 +127,22 @@ class Parking:
             )
         return [_receipt(row) for row in rows]
 
+    def arrivals(self, contents: Collection[UUID]) -> list[Arrival]:
+        """When texts with these contents were taken in, the earliest first."""
+        with self._database.reading() as c:
+            rows = c.all(
+                "SELECT * FROM arrival WHERE content IN :contents ORDER BY accepted_at, message_id",
+                {"contents": _hex_list(contents)},
+            )
+        return [
+            Arrival(UUID(row["content"]), UUID(row["message_id"]), moment(row["accepted_at"])) for row in rows
+        ]
+
+    def forget_arrivals(self, before: datetime) -> None:
+        """Forget the arrivals of texts that were accepted before then."""
+        with self._database.writing() as c:
+            c.run("DELETE FROM arrival WHERE accepted_at < :before", {"before": micros(before)})
+
     def seal(self, parked: Iterable[Parked]) -> list[Row]:
         """The rows of parked facts. Done before the transaction, because it may have to make a key."""
         return [
@@ -161,6 +180,10 @@ class Parking:
                 for reference, message in unit.references.items()
             ],
         )
+        c.run_many(
+            "INSERT INTO arrival VALUES (:content, :message_id, :accepted_at)",
+            [_arrival_row(each) for each in unit.arrivals],
+        )
 
     def _decision(self, row: Row) -> ParkedDecision:
         place = (row["partition"], row["offset"])
@@ -185,6 +208,14 @@ def _waiting_row(receipt: WaitingReceipt) -> Row:
         "partition": receipt.partition,
         "offset": receipt.offset,
         "expires_at": micros(receipt.expires_at),
+    }
+
+
+def _arrival_row(arrival: Arrival) -> Row:
+    return {
+        "content": arrival.content.hex,
+        "message_id": arrival.message_id.hex,
+        "accepted_at": micros(arrival.accepted_at),
     }
 
 

@@ -11,7 +11,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import tuple_row
 
 from adapters.event_store.recorder import already_ingested, first_versions, source_name
-from adapters.event_store.tables import IN_POSTGRES, STATEMENTS, VERSION
+from adapters.event_store.tables import IN_POSTGRES, SINCE_VERSION_2, STATEMENTS, VERSION
 from database.postgres import PostgresDatabase
 from database.sql import Cursor
 from domain.errors import AlreadyTracked, Conflict, StoreUnavailable
@@ -60,10 +60,14 @@ class PostgresRecorder(PostgresProcessRecorder):
                     f"The store's tables are of version {found}, made by a newer Parley; this one knows"
                     f" {VERSION}. Use the newer one, or restore a backup."
                 )
-            if found < VERSION:
+            if found < 1:
                 self._create_table(c.raw)
                 for statement in (*STATEMENTS, *IN_POSTGRES):
                     self._database.create(c, statement)
+            if found < VERSION:
+                for statement in SINCE_VERSION_2:
+                    self._database.create(c, statement)
+                c.run("DELETE FROM made")
                 c.run("INSERT INTO made VALUES (:version)", {"version": VERSION})
 
     def check_tables(self) -> None:

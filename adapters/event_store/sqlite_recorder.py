@@ -9,7 +9,7 @@ from eventsourcing.persistence import IntegrityError, Notification, StoredEvent,
 from eventsourcing.sqlite import SQLiteProcessRecorder
 
 from adapters.event_store.recorder import already_ingested, first_versions, source_name
-from adapters.event_store.tables import EVENTS_ARE_KEPT_IN_SQLITE, STATEMENTS, VERSION
+from adapters.event_store.tables import EVENTS_ARE_KEPT_IN_SQLITE, SINCE_VERSION_2, STATEMENTS, VERSION
 from database.sql import Cursor
 from database.sqlite import SQLiteDatabase
 from domain.errors import AlreadyTracked, Conflict
@@ -33,9 +33,12 @@ class SQLiteRecorder(SQLiteProcessRecorder):
                     f"The store's tables are of version {found}, made by a newer Parley; this one knows"
                     f" {VERSION}. Use the newer one, or restore a backup."
                 )
-            if found < VERSION:
+            if found < 1:
                 self._create_table(c.raw)
                 for statement in (*EVENTS_ARE_KEPT_IN_SQLITE, *STATEMENTS):
+                    self._database.create(c, statement)
+            if found < VERSION:
+                for statement in SINCE_VERSION_2:
                     self._database.create(c, statement)
                 c.run(f"PRAGMA user_version = {VERSION}")
 

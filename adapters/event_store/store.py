@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -16,7 +17,7 @@ from adapters.keys.vault import erased
 from database.database import Database
 from database.sql import Cursor
 from domain.errors import Conflict
-from domain.ports import Clock, Recorded, Unit, WaitingReceipt
+from domain.ports import Arrival, Clock, Recorded, Unit, WaitingReceipt
 
 CACHED_AGGREGATES = 10_000
 
@@ -96,6 +97,12 @@ class StoredAggregates:
 
     def waiting_receipts(self, references: Collection[UUID]) -> list[WaitingReceipt]:
         return self._parking.waiting_receipts(references)
+
+    def arrivals(self, contents: Collection[UUID]) -> list[Arrival]:
+        return self._parking.arrivals(contents)
+
+    def forget_arrivals(self, before: datetime) -> None:
+        self._parking.forget_arrivals(before)
 
     def wait(self, timeout: float) -> None:
         """Return as soon as anything was saved since this thread last returned from here, at the latest after

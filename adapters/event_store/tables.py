@@ -3,7 +3,7 @@
 Ids are hexadecimal text; moments are microseconds since 1970, UTC.
 """
 
-VERSION = 1
+VERSION = 2
 """Of all tables together."""
 
 STATEMENTS = [
@@ -87,6 +87,20 @@ STATEMENTS = [
         last_used_at BIGINT
     ) WITHOUT ROWID
     """,
+]
+
+SINCE_VERSION_2 = [
+    # Texts that came without an id, for as long as they may come again: hours. They are not backed up: after
+    # a restore such a text, should it come again just then, is kept twice.
+    """
+    CREATE TABLE arrival (
+        content TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        accepted_at BIGINT NOT NULL,
+        PRIMARY KEY (content, message_id)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX arrival_by_age ON arrival (accepted_at)",
 ]
 
 EVENTS_ARE_KEPT_IN_SQLITE = [

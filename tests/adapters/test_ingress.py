@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from adapters.avro_codec import AvroError, encode, schema_for
 from adapters.ingress import LogIngress
 from adapters.sqlite_log import SQLiteLog
+from domain.alphabets import Alphabet
 from domain.errors import OffsetOutOfRange, Unreadable
 from domain.facts import (
     FACTS,
@@ -26,22 +27,25 @@ from domain.facts import (
     MediaFetched,
     MediaLink,
     Outcome,
+    PartReceived,
     ReceiptReceived,
     ReceiptStatus,
     SendSettled,
     TextReceived,
+    TextWithoutId,
 )
 from domain.ports import Accepted, Appended, NewRecord, Record
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KEY, ID = UUID(int=1), UUID(int=2)
+OURS, THEIRS = "+15005550006", "+15005550009"
 TEXT = TextReceived(
     key=KEY,
     mapping_id=ID,
     scope="twilio/AC1",
     provider_message_id="SM1",
-    our_address="+15005550006",
-    customer_address="+15005550009",
+    our_address=OURS,
+    customer_address=THEIRS,
     text="Guten Tag 👋",
     media=(MediaLink("https://example.com/1", "image/png"),),
     keyword=None,
@@ -50,6 +54,9 @@ TEXT = TextReceived(
 SAMPLES: list[Fact] = [
     TEXT,
     dataclasses.replace(TEXT, media=(), keyword="STOP"),
+    TextWithoutId(KEY, ID, "smpp:A", OURS, THEIRS, "Hé", "raw", "d1", ID, NOW, 2),
+    TextWithoutId(KEY, ID, "smpp:A", OURS, THEIRS, "Hé", "raw", "d2", ID, None, 0),
+    PartReceived(KEY, ID, "smpp:A", OURS, THEIRS, "raw", 65535, 3, 1, Alphabet.GSM, b"\x1be\x00\xff"),
     ReceiptReceived(KEY, ID, "s", "SM1", ID, 1, ReceiptStatus.DELIVERED, "delivered", None, "raw"),
     ReceiptReceived(KEY, ID, "s", "SM1", None, None, ReceiptStatus.FAILED, "failed", "30003", "raw"),
     SendSettled(KEY, ID, 1, Outcome.ACCEPTED, "s", "SM1", None, "", None, reconciled=False),
@@ -268,6 +275,7 @@ AVRO_TYPES: dict[Any, list[Any]] = {
     str: ["string"],
     bool: ["boolean"],
     int: ["int", "long"],
+    bytes: ["bytes"],
     UUID: [{"type": "string", "logicalType": "uuid"}],
     datetime: [MICROS],
 }
@@ -317,6 +325,7 @@ def test_a_schema_that_disagrees_is_noticed(field: int, broken: dict[str, Any]) 
         (ReceiptReceived, "status", ReceiptStatus),
         (SendSettled, "outcome", Outcome),
         (DeadlineFell, "kind", DeadlineKind),
+        (PartReceived, "alphabet", Alphabet),
     ],
 )
 def test_a_schema_documents_every_value_of_an_enumeration(

@@ -21,7 +21,7 @@ from domain.facts import (
     SendSettled,
     TextReceived,
 )
-from domain.intake import Effects, Intake
+from domain.intake import Effects, Intake, Known
 from domain.messages import Message
 from domain.ports import Unit
 from domain.routing import Routing, Waiting, choose
@@ -87,7 +87,7 @@ class Scene:
         world = World(self.store)
         world.load(self._intake.first_look(fact))
         world.load(self._intake.second_look(fact, world))
-        self._intake.decide(fact, self.platform.clock.now(), world, Effects(), {})
+        self._intake.decide(fact, self.platform.clock.now(), world, Effects(), Known())
         self.store.save(Unit(world.changed()))
         self.platform.catch_up()
 

@@ -16,7 +16,8 @@ CLEAR = {
         "conversation.terms.*",
     },
     "one of our own addresses": {
-        "conversation.our_address", "message.our_address", "message.lane", "thread.our_address",
+        "conversation.our_address", "long-text.our_address", "message.our_address", "message.lane",
+        "thread.our_address",
     },
     "our own address, or the name of its pool": {"consent.scope"},
     "a login": {
@@ -25,14 +26,15 @@ CLEAR = {
     },
     "a code that an admin gave": {"conversation.queue", "conversation.work_code"},
     "a word of a list of ours": {
-        "conversation.origin", "conversation.outcome", "message.disposition", "message.keyword",
-        "message.outcome", "message.purpose", "message.resolution", "message.sender", "message.status",
+        "conversation.origin", "conversation.outcome", "long-text.alphabet", "message.disposition",
+        "message.keyword", "message.outcome", "message.purpose", "message.resolution", "message.sender",
+        "message.status",
     },
     "a sentence of ours, of configuration only": {
         "conversation.considered.verdict", "conversation.reason", "message.reason", "consent.source",
     },
     "the provider's name for its account or a message; opaque": {
-        "message.scope", "message.provider_message_id",
+        "long-text.scope", "message.scope", "message.provider_message_id",
     },
     "a code or media type of the provider's": {
         "message.error_code", "message.provider_status", "message.media", "message.content_type",
@@ -91,6 +93,8 @@ def test_nothing_of_a_days_customers_is_stored_in_clear() -> None:
         "Ben here",
         "Hello new number",
         "asked the customer",
+        "So many thanks",
+        b"So many ".hex(),
         PIZZA,
     ]
     assert [each for each in [*customers, *written] if each.encode() in stored] == []

@@ -33,6 +33,7 @@ SAMPLES: dict[str, dict[str, Any]] = json.loads((HERE / "samples.json").read_tex
 
 ENCRYPTED = {
     "parley.conversation.created.v1": {"customer_address"},
+    "parley.long-text.part-received.v1": {"customer_address", "data"},
     "parley.message.received.v1": {"customer_address", "text", "media_urls"},
     "parley.message.requested.v1": {"customer_address", "text"},
     "parley.message.resolved.v1": {"why"},

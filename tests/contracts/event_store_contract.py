@@ -11,7 +11,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import AlreadyTracked, Conflict, LeaseLost
-from domain.ports import CustomerKeys, EventStore, Leases, Parked, Recorded, Source, Unit, WaitingReceipt
+from domain.ports import (
+    Arrival,
+    CustomerKeys,
+    EventStore,
+    Leases,
+    Parked,
+    Recorded,
+    Source,
+    Unit,
+    WaitingReceipt,
+)
 from domain.values import ERASED
 from tests.contracts.samples import AT, Chat, Counter
 
@@ -168,12 +178,19 @@ class EventStoreContract:
         for each in mine:
             each.count()
         reference = uuid4()
-        unit = Unit(mine, Source(0, 7), waiting=[receipt(reference)], references={reference: uuid4()})
+        unit = Unit(
+            mine,
+            Source(0, 7),
+            waiting=[receipt(reference)],
+            references={reference: uuid4()},
+            arrivals=[Arrival(reference, uuid4(), AT)],
+        )
         with pytest.raises(Conflict) as caught:
             store.save(unit)
         assert caught.value.stale == {ids[1]}
         assert (store.head(), store.ingested(0)) == (head, -1)
         assert (store.waiting_receipts([reference]), store.messages_by_reference([reference])) == ([], {})
+        assert store.arrivals([reference]) == []
         assert [counter(store, stream_id).total for stream_id in ids] == [0, 1, 0]
 
     def test_every_event_of_a_stale_stream_was_too_late(self, store: EventStore, other: World) -> None:
@@ -323,6 +340,21 @@ class EventStoreContract:
         store.save(Unit(references={one: old, two: old}))
         store.save(Unit(references={one: new}))
         assert other.store.messages_by_reference([one, two, uuid4()]) == {one: new, two: old}
+
+    def test_arrivals_are_found_by_what_was_said(self, store: EventStore, other: World) -> None:
+        one, two = uuid4(), uuid4()
+        late, early = Arrival(one, uuid4(), AT + MINUTE), Arrival(one, uuid4(), AT)
+        store.save(Unit(arrivals=[late, Arrival(two, uuid4(), AT), early]))
+        assert other.store.arrivals([one, uuid4()]) == [early, late]
+
+    def test_arrivals_are_forgotten_when_they_are_old(self, store: EventStore, other: World) -> None:
+        content = uuid4()
+        old, young = Arrival(content, uuid4(), AT), Arrival(content, uuid4(), AT + MINUTE)
+        store.save(Unit(arrivals=[old, young]))
+        store.forget_arrivals(AT)
+        assert other.store.arrivals([content]) == [old, young]
+        store.forget_arrivals(young.accepted_at)
+        assert other.store.arrivals([content]) == [young]
 
     def test_a_parked_fact_moves_the_source(self, store: EventStore) -> None:
         store.save(Unit(source=Source(2, 3), parked=[Parked(2, 3, "cannot be read")]))

@@ -30,9 +30,10 @@ from domain.facts import (
     ReceiptStatus,
     SendSettled,
     TextReceived,
+    TextWithoutId,
 )
 from domain.ids import Identities
-from domain.intake import Effects, Intake
+from domain.intake import Effects, Intake, Known
 from domain.mapping_settings import ChatControl, Kind, MappingSettings, Route, Status
 from domain.mappings import Mapping
 from domain.message_values import Sender
@@ -166,16 +167,20 @@ class Stage:
     def _ingest(self, facts: Iterable[Fact]) -> None:
         world, effects = World(self.store), Effects()
         receipts = [fact for fact in facts if isinstance(fact, ReceiptReceived)]
-        known = self.store.messages_by_reference({self._reference(each) for each in receipts})
+        references = self.store.messages_by_reference({self._reference(each) for each in receipts})
+        contents = {fact.content for fact in facts if isinstance(fact, TextWithoutId) and fact.repeats_since}
+        known = Known(references, self.store.arrivals(contents))
         for fact in facts:
             world.load(self.intake.first_look(fact))
-        world.load(known.values())
+        world.load(references.values())
         for fact in facts:
             world.load(self.intake.second_look(fact, world))
         for fact in facts:
+            world.load(self.intake.third_look(fact, world))
+        for fact in facts:
             self.intake.decide(fact, self.clock.now(), world, effects, known)
         self.unmatched += [each for each in receipts if self._reference(each) in effects.unmatched]
-        self.store.save(Unit(world.changed(), references=effects.references))
+        self.store.save(Unit(world.changed(), references=effects.references, arrivals=effects.arrivals))
         matched = [each for each in self.unmatched if self._reference(each) in effects.references]
         self.unmatched = [each for each in self.unmatched if each not in matched]
         if matched:

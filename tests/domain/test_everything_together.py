@@ -20,14 +20,21 @@ from domain.conversations import AssignmentReason, Conversation, State
 from domain.desk import Start
 from domain.errors import Refused
 from domain.facts import DeadlineFell, DeadlineKind, Fact, Outcome, ReceiptStatus
+from domain.long_texts import LongText
 from domain.mapping_settings import KeywordAnswers
 from domain.message_values import MessageStatus, Resolution, Sender
 from domain.messages import Message
 from domain.threads import AUTOMATIC_TEXTS_AN_HOUR, Thread
 from tests.domain.given import ADMIN, ANA, BEN, CUSTOMER, MINUTE, OTHER, OURS, Stage
+from tests.domain.given_smpp import part, without_id
 
 A = TypeVar("A", bound=Aggregate)
 
+SUBJECTS: dict[DeadlineKind, type[Aggregate]] = {
+    DeadlineKind.IDLE: Conversation,
+    DeadlineKind.EXPIRY: Message,
+    DeadlineKind.PARTS: LongText,
+}
 AGENTS = {"ana": ANA, "ben": BEN}
 HOUR, INSTANT = timedelta(hours=1), timedelta(milliseconds=1)
 KNOWN_TO_THE_PROVIDER = ["accepted", "queued", "sent", "undelivered", "failed", "delivered", "read"]
@@ -78,9 +85,18 @@ class Everything(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.stage.clock.advance(minutes * MINUTE)
 
-    @rule(pick=picks, kind=st.sampled_from([DeadlineKind.IDLE, DeadlineKind.EXPIRY]))
+    @rule(customer=customers, text=words, again=st.booleans())
+    def a_customer_texts_without_an_id(self, customer: str, text: str, again: bool) -> None:
+        suspicion = {"repeats_since": self.stage.now() - HOUR, "occurrence": 1} if again else {}
+        self._ingest(without_id(self.stage, text, customer, self._key(), **suspicion))
+
+    @rule(customer=customers, numbers=st.lists(st.sampled_from([1, 2]), min_size=1), text=words)
+    def parts_come(self, customer: str, numbers: list[int], text: str) -> None:
+        self._ingest(*[part(self.stage, each, text, total=2, customer=customer) for each in numbers])
+
+    @rule(pick=picks, kind=st.sampled_from([DeadlineKind.IDLE, DeadlineKind.EXPIRY, DeadlineKind.PARTS]))
     def a_deadline_falls_due(self, pick: int, kind: DeadlineKind) -> None:
-        subject = self._pick(Conversation if kind is DeadlineKind.IDLE else Message, pick)
+        subject = self._pick(SUBJECTS[kind], pick)
         if subject:
             self._ingest(DeadlineFell(subject.id, kind, subject.id, self.stage.now()))
 

@@ -9,10 +9,10 @@ from domain.capacity import Capacity
 from domain.connections import ConnectionSettings
 from domain.conversations import Conversation, EndOutcome, QueueReason, State
 from domain.errors import Clash
-from domain.intake import PREFERRED_AGENT_FOR
 from domain.mapping_settings import Route, Status
 from domain.message_values import Disposition, MessageStatus, Purpose
 from domain.messages import Message
+from domain.texts import PREFERRED_AGENT_FOR
 from domain.threads import REFUSAL_EPISODE, Thread
 from domain.values import DeliveryProvider
 from tests.domain.given import (

@@ -339,3 +339,11 @@ def test_the_provider_that_carries_a_mapping(mode: str, name: str) -> None:
     assert settings(mode).provider_name == name
     assert settings("rest symbee", provider=None).provider_name == ""
     assert settings("sns symbee", mode=None).provider_name == "aws_eum"
+
+
+@pytest.mark.parametrize("name", ["smpp", "aws_eum", "aws_eum:eum_sns"])
+def test_a_rest_mapping_cannot_borrow_the_provider_of_another_kind(name: str) -> None:
+    kind = name.partition(":")[0]
+    assert wrong(settings(provider=name)) == {
+        "provider": f"“{kind}” is a kind of mapping: set kind to it, leave provider out"
+    }

@@ -17,7 +17,7 @@ from eventsourcing.utils import get_topic
 
 from adapters.avro_codec import schema_for
 from domain.errors import AlreadyTracked, Conflict, LeaseLost
-from domain.ports import Clock, Lease, Parked, Recorded, Source, Unit, WaitingReceipt
+from domain.ports import Arrival, Clock, Lease, Parked, Recorded, Source, Unit, WaitingReceipt
 from domain.values import ERASED
 from tests.fakes.clock import FakeClock
 
@@ -43,6 +43,7 @@ class Shelf:
     parked: dict[tuple[int, int], Parked] = field(default_factory=dict)
     waiting: dict[tuple[UUID, int, int], WaitingReceipt] = field(default_factory=dict)
     references: dict[UUID, UUID] = field(default_factory=dict)
+    arrivals: list[Arrival] = field(default_factory=list)
     keys: dict[UUID, int] = field(default_factory=dict)  # each customer's present one
     last_key: int = 0
     destroyed: set[int] = field(default_factory=set)
@@ -108,6 +109,15 @@ class InMemoryEventStore:
             found = [each for each in self._shelf.waiting.values() if each.reference in references]
         return sorted(found, key=lambda each: (each.partition, each.offset))
 
+    def arrivals(self, contents: Collection[UUID]) -> list[Arrival]:
+        with self._shelf.saved:
+            found = [each for each in self._shelf.arrivals if each.content in contents]
+        return sorted(found, key=lambda each: each.accepted_at)
+
+    def forget_arrivals(self, before: datetime) -> None:
+        with self._shelf.saved:
+            self._shelf.arrivals = [each for each in self._shelf.arrivals if each.accepted_at >= before]
+
     def wait(self, timeout: float) -> None:
         with self._shelf.saved:
             seen = getattr(self._seen, "saves", -1)
@@ -172,6 +182,7 @@ class InMemoryEventStore:
         for place in [place for place in shelf.waiting if place[0] in unit.matched]:
             del shelf.waiting[place]
         shelf.references.update(unit.references)
+        shelf.arrivals += unit.arrivals
 
     def _legible(self, kept: _Kept) -> Recorded:
         if kept.key not in self._shelf.destroyed:

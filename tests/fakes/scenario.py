@@ -8,10 +8,12 @@ from domain.administration import MappingDraft
 from domain.agents import AgentSettings, AgentStatus
 from domain.connections import ConnectionSettings
 from domain.facts import DeadlineKind, MediaFetched, MediaLink, Outcome, ReceiptStatus
+from domain.long_texts import PARTS_WAIT
 from domain.mapping_settings import Kind, MappingSettings, Route
 from domain.message_values import Resolution
 from domain.ports import Unit
 from tests.domain.given import ADMIN, ANA, BEN, MAPPING, MINUTE, OTHER, OURS_TOO, Stage
+from tests.domain.given_smpp import overdue, part, parts
 
 THIRD, FOURTH, FIFTH = "+14155550125", "+14155550126", "+14155550127"
 PIZZA = "https://media.example.com/pizza.jpg"
@@ -28,6 +30,7 @@ def day() -> Stage:
     _lose_an_agent(stage)
     _consent(stage)
     _start(stage)
+    _write_at_length(stage)
     _mend_routes(stage)
     _forget(stage)
     return stage
@@ -168,6 +171,16 @@ def _start(stage: Stage) -> None:
     stage.start(ANA, customer=THIRD, key="s1", text="Sorry, we missed you")
     stage.start(ANA, customer=OTHER, key="s2", single=True)
     stage.text("Thanks", THIRD)
+
+
+def _write_at_length(stage: Stage) -> None:
+    """Long texts in parts: one comes whole, one not in its time, and one is still coming."""
+    stage.ingest(*parts(stage, "So many ", "thanks", customer=THIRD))
+    half, coming = (part(stage, 2, "and thanks", reference=each, customer=THIRD) for each in (8, 9))
+    stage.ingest(half)
+    stage.clock.advance(PARTS_WAIT)
+    overdue(stage, half)
+    stage.ingest(coming)
 
 
 def _mend_routes(stage: Stage) -> None:

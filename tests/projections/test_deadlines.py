@@ -1,4 +1,4 @@
-"""When conversations have been idle, messages expire, and agents count as lost."""
+"""When conversations have been idle, messages expire, agents count as lost, and long texts are given up."""
 
 from datetime import datetime, timedelta
 
@@ -6,11 +6,13 @@ import pytest
 
 from domain.agents import AgentStatus
 from domain.facts import DeadlineKind, Outcome, ReceiptStatus
+from domain.long_texts import PARTS_WAIT
 from domain.message_values import REPLY_TIME, WAITING, Resolution
 from domain.messages import Message
 from projections.deadlines import Deadline, DeadlineQueries
 from projections.views import Views
-from tests.domain.given import ANA, CUSTOMER, MINUTE, OTHER, Stage
+from tests.domain.given import ANA, CUSTOMER, MINUTE, OTHER, OURS, Stage
+from tests.domain.given_smpp import long_text_id, part, parts
 from tests.projections.conftest import See
 
 FOREVER = timedelta(days=365)
@@ -192,6 +194,43 @@ def test_who_is_offline_with_nothing_in_hand_cannot_be_lost(
     stage.start(ANA)
     see(stage)
     assert len(of(deadlines, stage, DeadlineKind.AGENT_LOST)) == 1
+
+
+# ── long texts ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_parts_are_waited_for_from_the_first_one(deadlines: DeadlineQueries, see: See, stage: Stage) -> None:
+    first, second, third = parts(stage, "a", "b", "c")
+    began = stage.now()
+    for fact in (first, second):
+        stage.ingest(fact)
+        stage.clock.advance(MINUTE)
+        see(stage)
+        expected = Deadline(
+            DeadlineKind.PARTS,
+            stage.ids.thread(OURS, CUSTOMER),
+            long_text_id(stage, first),
+            began + PARTS_WAIT,
+        )
+        assert of(deadlines, stage, DeadlineKind.PARTS) == [expected]
+        assert deadlines.next_due() == began + PARTS_WAIT
+    stage.ingest(third)
+    see(stage)
+    assert of(deadlines, stage, DeadlineKind.PARTS) == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_next_text_with_the_same_reference_has_a_time_of_its_own(
+    deadlines: DeadlineQueries, see: See, stage: Stage, at_once: bool
+) -> None:
+    stage.ingest(part(stage, 1, "a"))
+    if not at_once:
+        see(stage)
+    stage.clock.advance(MINUTE)
+    stage.ingest(part(stage, 1, "b"))
+    see(stage)
+    [found] = of(deadlines, stage, DeadlineKind.PARTS)
+    assert found.due_at == stage.now() + PARTS_WAIT
 
 
 def test_only_what_is_due_is_due_the_most_overdue_first(

@@ -10,7 +10,7 @@ import pytest
 from domain.errors import Conflict, StoreUnavailable
 from domain.facts import Outcome, SendSettled
 from domain.ports import Unit
-from tests.fakes.twilio_state import Fault
+from tests.fakes.gateway import Fault
 from tests.flows.stage import CUSTOMER, Agent, Json, Stage, thread_of
 from tests.flows.test_parked import orphan
 from workers.ingest import RETRIES, Ingest

@@ -11,8 +11,8 @@ import pytest
 
 from adapters.event_store.leases import StoredLeases
 from domain.errors import Conflict
-from domain.ports import Cipher, Leases, Parked, Source, Unit
-from tests.adapters.event_store.worlds import StoredWorld
+from domain.ports import Arrival, Cipher, Leases, Parked, Source, Unit
+from tests.adapters.event_store.worlds import StoredWorld, world_on
 from tests.contracts.event_store_contract import (
     ALL,
     PATIENCE,
@@ -249,6 +249,19 @@ def test_making_the_tables_again_changes_nothing(place: Place, world: StoredWorl
     saved_counter(world.store)
     recorder_of(place.open()).create_tables()
     assert world.store.head() == 1
+
+
+def test_the_tables_of_version_1_are_completed(place: Place, clock: FakeClock) -> None:
+    database = place.open()
+    with database.writing() as c:
+        c.run("DROP TABLE arrival")
+        c.run("PRAGMA user_version = 1" if isinstance(place, FilePlace) else "UPDATE made SET version = 1")
+    recorder_of(database).create_tables()
+    recorder_of(place.open()).create_tables()
+    store = world_on(database, clock).store
+    arrival = Arrival(uuid4(), uuid4(), clock.now())
+    store.save(Unit([Counter.start()], arrivals=[arrival]))
+    assert store.arrivals([arrival.content]) == [arrival]
 
 
 def test_the_tables_of_a_newer_parley_are_refused(place: Place) -> None:
