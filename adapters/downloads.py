@@ -39,7 +39,7 @@ class Download:
 
     url: str
     base: str  # scheme, host and port of the provider
-    auth: tuple[str, str] = field(repr=False)
+    auth: tuple[str, str] | None = field(repr=False)  # None where the URL alone is enough
     cap: int
     timeout: tuple[float, float]  # seconds to connect, and between two octets
 

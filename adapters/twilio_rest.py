@@ -5,7 +5,7 @@ the source of its Python client.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http.response import Response
 from twilio.rest import Client
-from urllib3.exceptions import HTTPError
 
-from adapters.outgoing import never_left, session
+from adapters.gateways import Codes, ask_once, callback_url, refuse_unsupported
+from adapters.outgoing import session
 from domain.addresses import is_phone, is_short_code
 from domain.errors import FieldError
 from domain.providers import (
@@ -26,10 +26,7 @@ from domain.providers import (
     Handover,
     Limits,
     Misconfigured,
-    NotTaken,
-    OptedOut,
     OutboundMessage,
-    Rejected,
     SendError,
     Unknown,
 )
@@ -40,22 +37,20 @@ LONGEST_VALIDITY = 36_000  # seconds: Twilio's own limit
 LOOKED_THROUGH = 500  # messages to one customer, newest first, when looking an attempt up
 CLOCK_SKEW = timedelta(seconds=60)  # how far behind ours Twilio's clock may be
 
-# What Twilio's error codes mean for a send. Any other 4xx is about this one message: Rejected.
-OPTED_OUT = {21610}
-NOT_NOW = {14107, 20429, 21611}  # too fast, too many at once, the number's queue is full
-MAPPING_WRONG = {
-    *(20003, 20005, 20006, 20008),  # credentials, account not active, no permission, test credentials
-    *(21212, 21603, 21606, 21659, 21660, 21661),  # the sender: malformed, missing, unfit, not of this account
-    21609,  # the callback URL: PARLEY_PUBLIC_URL is not one that Twilio can call
-    *(21701, 21703, 21704, 21705),  # the Messaging Service: missing, without senders, malformed
-    30002,  # account suspended
-}
-MAPPING_WRONG_STATUSES = {401, 402, 403, 404}  # unless the code is about the message
-MESSAGE_CODES = 21000  # and above
-UNDECIDED_STATUSES = {408, 409, 425}
+CODES = Codes(
+    opted_out={21610},
+    not_now={14107, 20429, 21611},  # too fast, too many at once, the number's queue is full
+    mapping_wrong={
+        *(20003, 20005, 20006, 20008),  # credentials, account not active, no permission, test credentials
+        *(21212, 21603, 21606, 21659, 21660, 21661),  # the sender: malformed, missing, unfit, not of ours
+        21609,  # the callback URL: PARLEY_PUBLIC_URL is not one that Twilio can call
+        *(21701, 21703, 21704, 21705),  # the Messaging Service: missing, without senders, malformed
+        30002,  # account suspended
+    },
+    about_messages=21000,
+)
 
 MESSAGE_SID = re.compile(r"(?:SM|MM)[0-9a-f]{32}")
-_NUMBER = re.compile(r"\+?[0-9]{7,}")
 
 T = TypeVar("T")
 
@@ -73,20 +68,6 @@ def basic_auth(account: Account) -> tuple[str, str]:
     return given["user_name"], given.get("password", "")
 
 
-def callback_url(account: Account, message: OutboundMessage) -> str:
-    """Where Twilio reports on this attempt. It names the attempt, even if Twilio's answer is lost."""
-    return f"{account.webhook_url}/status?attempt={message.message_id.hex}.{message.attempt}"
-
-
-def is_utf8(text: str) -> bool:
-    """Whether a text can be encoded at all: no half of a surrogate pair stands alone."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 class TwilioCarrier(Carrier):
     """Sends for one account. Connections are kept open and shared by threads."""
 
@@ -97,7 +78,7 @@ class TwilioCarrier(Carrier):
         self._client = self._client_for(*basic_auth(account))
 
     def send(self, message: OutboundMessage) -> Handover:
-        _refuse_unsupported(message)
+        refuse_unsupported(message, LIMITS, "Twilio")
         form = self._form(message)
         return _ask(lambda: _handover(self._client.messages.create(**form)))
 
@@ -202,40 +183,12 @@ class _Web:
         """Send it once. Raises SendError where there is no answer, or one that the client would misread."""
         url = uri if self._base == API else self._base + uri.removeprefix(f"https://{urlsplit(uri).netloc}")
         sent = {name: given.get(name) for name in ("params", "data", "headers", "auth")}
-        try:
-            answer = self._session.request(method, url, **sent, timeout=self._timeout, allow_redirects=False)
-        except (HTTPError, OSError) as error:  # OSError: every exception of requests is one
-            # Not the error's own words: they hold the URL, and that the customer's number.
-            if never_left(error):
-                raise NotTaken(f"no connection to Twilio ({type(error).__name__})") from None
-            raise Unknown(f"no answer from Twilio ({type(error).__name__})") from None
-        if answer.status_code == 429:
-            raise NotTaken("Twilio asks to slow down (HTTP 429)", "429", _seconds(answer.headers))
-        if answer.status_code >= 500:
-            raise Unknown(f"Twilio failed (HTTP {answer.status_code})", str(answer.status_code))
+        answer = ask_once(self._session, "Twilio", method, url, self._timeout, **sent)
         return Response(answer.status_code, answer.text, answer.headers)
 
     def close(self) -> None:
         """Give up connections."""
         self._session.close()
-
-
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    after = headers.get("retry-after", "")
-    return float(after) if re.fullmatch(r"[0-9]{1,6}", after) else None
-
-
-def _refuse_unsupported(message: OutboundMessage) -> None:
-    if not message.text and not message.media_urls:
-        raise Rejected("there is nothing to send: no text and no media")
-    if len(message.text) > LIMITS.characters:
-        raise Rejected(f"the text is longer than Twilio's {LIMITS.characters} characters")
-    if not is_utf8(message.text):
-        raise Rejected("the text has characters that no text message can carry")
-    if len(message.media_urls) > LIMITS.media:
-        raise Rejected(f"Twilio takes at most {LIMITS.media} pictures or files with a message")
-    if ":" in message.customer_address or ":" in message.our_address:
-        raise Rejected("only SMS and MMS are carried, no other channel of Twilio's")
 
 
 def _ask(question: Callable[[], T]) -> T:
@@ -254,16 +207,7 @@ def refusal(error: TwilioException) -> SendError:
         return Unknown(f"Twilio's client failed ({type(error).__name__})")
     status, code = _integer(error.status), _integer(error.code)
     words = error.msg if isinstance(error, TwilioRestException) else error.detail or error.title
-    said: tuple[str, str] = (_NUMBER.sub("(number)", str(words)), str(code))
-    if code in OPTED_OUT:
-        return OptedOut(*said)
-    if code in NOT_NOW or status == 429:
-        return NotTaken(*said)
-    if code in MAPPING_WRONG or (status in MAPPING_WRONG_STATUSES and code < MESSAGE_CODES):
-        return Misconfigured(*said)
-    if 400 <= status < 500 and status not in UNDECIDED_STATUSES:
-        return Rejected(*said)
-    return Unknown(*said)
+    return CODES.refusal(status, code, str(words))
 
 
 def _integer(value: object) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from tests.fakes.gateway import segments
 from tests.fakes.twilio import sign
-from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, segments
+from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.twilio import FakeTwilio, post
-from tests.fakes.twilio_state import ACCOUNT_SID, Fault, Ledger, Record
+from tests.fakes.gateway import Fault, Ledger, Record, post
+from tests.fakes.twilio import FakeTwilio
+from tests.fakes.twilio_state import ACCOUNT_SID
 
 EARLY = "receipt-first"
 """The next message's receipts are there before the answer to its request."""

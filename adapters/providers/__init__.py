@@ -6,10 +6,11 @@ declares the provider's options, secrets, webhook verification, status map and l
 
 from importlib.metadata import entry_points
 
+from adapters.providers.telnyx import TelnyxProvider
 from adapters.providers.twilio import TwilioProvider
 from domain.providers import Provider
 
-BUILT_IN: tuple[type[Provider], ...] = (TwilioProvider,)
+BUILT_IN: tuple[type[Provider], ...] = (TwilioProvider, TelnyxProvider)
 ENTRY_POINTS = "parley.providers"  # where other people's packages name theirs
 
 

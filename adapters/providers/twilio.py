@@ -7,13 +7,13 @@ the source of its Python client. How texts are sent is in `adapters.twilio_rest`
 import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
-from urllib.parse import parse_qs, parse_qsl, urlsplit
-from uuid import UUID
+from urllib.parse import parse_qsl
 
 from twilio.request_validator import HMAC_SHA1, HMAC_SHA256, RequestValidator, get_signature_algorithm
 from twilio.twiml.messaging_response import MessagingResponse
 
 from adapters.downloads import Download, fetch
+from adapters.gateways import address, attempt_in, base_problems, is_utf8
 from adapters.twilio_rest import (
     API,
     LIMITS,
@@ -22,9 +22,7 @@ from adapters.twilio_rest import (
     TwilioCarrier,
     base_url,
     basic_auth,
-    is_utf8,
 )
-from domain.addresses import AddressError, normalise
 from domain.errors import FieldError
 from domain.facts import MediaLink, ReceiptReceived, ReceiptStatus, TextReceived
 from domain.ids import Identities
@@ -67,7 +65,6 @@ _SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
 _MEDIA_PATH = re.compile(
     r"/2010-04-01/Accounts/(AC[0-9a-f]{32})/Messages/(?:SM|MM)[0-9a-f]{32}/Media/ME[0-9a-f]{32}"
 )
-_ATTEMPT = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,8})")
 
 
 class TwilioProvider(Provider):
@@ -164,10 +161,7 @@ def _problems(account: Account) -> Iterator[FieldError]:
         yield FieldError("credentials.password", "is needed to send, or else access_key and access_secret")
     elif not (given.get("password") or given.get("signing_secret")):
         yield FieldError("credentials.password", "is needed to verify webhooks, or else signing_secret")
-    base = urlsplit(base_url(account))
-    plain = base.scheme == "http" and base.hostname in {"127.0.0.1", "localhost", "::1"}
-    if not (base.hostname and (base.scheme == "https" or plain)) or base.path or base.query or base.username:
-        yield FieldError("options.api_base", "must be https://host, or http:// on this machine itself")
+    yield from base_problems(base_url(account))
 
 
 def _misshapen(name: str, value: object, shape: re.Pattern[str]) -> Iterator[FieldError]:
@@ -251,20 +245,10 @@ def _sid(form: _Form) -> str:
     return sid
 
 
-def _address(account: Account, name: str, value: str) -> str:
-    channel, colon, _ = value.partition(":")
-    if colon:
-        raise BadRequest(name, f"is of the channel {channel[:20]!r}: only SMS and MMS are carried")
-    try:
-        return normalise(value, account.default_country)
-    except AddressError as error:
-        raise BadRequest(name, str(error)) from error
-
-
 def _text(account: Account, form: _Form, raw: str, ids: Identities) -> TextReceived:
     if "MessageStatus" in form:
         raise BadRequest("MessageStatus", "belongs to a status callback, whose URL ends in /status")
-    ours, customer = _address(account, "To", form.one("To")), _address(account, "From", form.one("From"))
+    ours, customer = address(account, "To", form.one("To")), address(account, "From", form.one("From"))
     keyword = (form.optional("OptOutType") or "").upper()
     return TextReceived(
         key=ids.thread(ours, customer),
@@ -294,7 +278,7 @@ def _receipt(account: Account, url: str, form: _Form, raw: str, ids: Identities)
     status = form.one("MessageStatus")
     if status not in STATUSES:
         raise BadRequest("MessageStatus", f"must be one of {', '.join(STATUSES)}")
-    sid, (message_id, attempt) = _sid(form), _attempt(url)
+    sid, (message_id, attempt) = _sid(form), attempt_in(url)
     ours, customer = form.optional("From"), form.optional("To")
     thread = ids.thread(ours, customer) if ours and customer else None
     return ReceiptReceived(
@@ -309,14 +293,3 @@ def _receipt(account: Account, url: str, form: _Form, raw: str, ids: Identities)
         error_code=form.optional("ErrorCode"),
         raw=raw,
     )
-
-
-def _attempt(url: str) -> tuple[UUID | None, int | None]:
-    """What `callback_url` put into the URL; nothing where the callback was set in Twilio's console."""
-    values = parse_qs(urlsplit(url).query, keep_blank_values=True).get("attempt")
-    if values is None:
-        return None, None
-    match = _ATTEMPT.fullmatch(values[0])
-    if not match:
-        raise BadRequest("attempt", "is not what was put into the callback's URL")
-    return UUID(hex=match[1]), int(match[2])

@@ -23,7 +23,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from adapters.kafka.topics import events_topic, ingress_topic
 from tests.docker.described import ROOT, compose, health_check, image_environment
-from tests.fakes.twilio import post, sign
+from tests.fakes.gateway import post
+from tests.fakes.twilio import sign
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN
 from tests.servers.choose import Kafka, Postgres
 from tests.servers.process import free_port, log_tail, wait_until

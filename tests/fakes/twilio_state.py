@@ -1,25 +1,19 @@
-"""What a Twilio of our own knows and refuses: numbers, messages, files; and its ledger on disk."""
+"""What a Twilio of our own knows and refuses: its account, numbers and messages."""
 
-import json
-import os
-import threading
 import uuid
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from tests.fakes.gateway import Deliver, Gateway, Record, segments
 
 ACCOUNT_SID = "AC0123456789abcdef0123456789abcdef"
 AUTH_TOKEN = "fake-auth-token-5f0c2d7e9a1b4836"
 KEY_SID = "SK0123456789abcdef0123456789abcdef"
 KEY_SECRET = "fake-key-secret-8e6a4c20f1d37b95"
 NUMBER = "+15005550006"
-
-Record = dict[str, Any]
 
 # Twilio's own magic numbers for tests, and what it says to them.
 REFUSED_TO = {
@@ -35,92 +29,23 @@ REFUSED_FROM = {
 }
 
 
-class Fault(StrEnum):
-    """What can be made to go wrong with the next request."""
-
-    THROTTLED = "429"
-    FAILED = "500"
-    UNAVAILABLE = "503"  # and the body is no JSON
-    HANG = "hang"  # taken by nobody, answered never
-    RESET_BEFORE = "reset-before"  # the connection breaks before the request is read
-    RESET_AFTER = "reset-after"  # accepted, then the connection breaks
-    GARBAGE = "garbage"  # accepted, then a 200 that nobody can read
-    SLOW = "slow"  # accepted, and answered late
-
-
-@dataclass
-class Media:
-    """A file at Twilio: where it redirects to, or what it is."""
-
-    content: bytes = b""
-    content_type: str = "image/png"
-    location: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class Ledger:
-    """What was accepted, as JSON lines; each is on disk when `append` returns."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.entries: list[Record] = []
-        if path.exists():
-            self.entries = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        self._file = path.open("a", encoding="utf-8")
-        self._lock = threading.Lock()
-
-    def append(self, kind: str, **entry: Any) -> None:
-        with self._lock:
-            self._file.write(json.dumps({"kind": kind, **entry}) + "\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self.entries.append({"kind": kind, **entry})
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class State:
+class State(Gateway):
     """One account. Threads share it."""
 
-    def __init__(self, ledger: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Path, clock: Callable[[], datetime], receipts: Sequence[str], deliver: Deliver
+    ) -> None:
+        super().__init__(ledger, clock, receipts, deliver)
         self.numbers = {NUMBER}
         self.services: dict[str, set[str]] = {}
         self.account_status = "active"
         self.opted_out: set[tuple[str, str]] = set()  # (our number, customer)
-        self.media: dict[str, Media] = {}  # by path; below /cdn/ without credentials
-        self.requests: list[tuple[str, str, bool]] = []  # method, path with query, with credentials
-        self.release = threading.Event()  # lets go of what hangs or is slow
-        self.clock = clock
-        self._faults: deque[Fault] = deque()
-        self.ledger = Ledger(ledger)
-        self.messages: dict[str, Record] = {}
         self._replay()
 
-    def accepted_one(self, sid: str) -> None:
-        """Called when a message has been accepted."""
-
-    # ── faults ──
-
-    def fail_next(self, fault: Fault | str, times: int = 1) -> None:
-        """Make the next requests go wrong."""
-        self._faults.extend([Fault(fault)] * times)
-
-    def next_fault(self) -> Fault | None:
-        return self._faults[0] if self._faults else None
-
-    def take_fault(self) -> Fault | None:
-        try:
-            return self._faults.popleft()
-        except IndexError:
-            return None
+    def add_number(self, number: str) -> None:
+        self.numbers.add(number)
 
     # ── messages ──
-
-    @property
-    def accepted(self) -> list[Record]:
-        """Every message ever accepted, in order."""
-        return [entry["record"] for entry in self.ledger.entries if entry["kind"] == "message"]
 
     def accept(self, form: Mapping[str, Any]) -> Record:
         """Take a message: on disk, then in the queue."""
@@ -214,11 +139,6 @@ class State:
                 each for each in found if each["date_sent"] and _day(each["date_sent"]) == query["DateSent"]
             ]
         return found[::-1]
-
-
-def segments(body: str) -> int:
-    one, many = (160, 153) if body.isascii() else (70, 67)
-    return 1 if len(body) <= one else -(-len(body) // many)
 
 
 def _day(date: str) -> str:

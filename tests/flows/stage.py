@@ -24,8 +24,9 @@ from adapters.accounts import AccountStore
 from adapters.providers.twilio import TwilioProvider
 from api.stream import hub_of
 from domain.values import DeliveryProvider
+from tests.fakes.gateway import Record
 from tests.fakes.twilio import FakeTwilio
-from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, NUMBER, Record
+from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, NUMBER
 from workers.inline import InlineExecutor, InlineRun, SteppedClock
 from workers.settings import Settings
 from workers.wiring import Platform

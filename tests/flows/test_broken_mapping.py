@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, Fault
+from tests.fakes.gateway import Fault
+from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, SALES, SUPPORT, Agent, Json, Stage
 
 SUPPORT_ROUTE = {"address": SUPPORT, "display_name": "Support", "skill_queue": "SUPPORT"}

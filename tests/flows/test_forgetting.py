@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from domain.threads import Thread
-from tests.fakes.twilio_state import Fault
+from tests.fakes.gateway import Fault
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, SUPPORT, Agent, Json, Stage, thread_of
 from tests.flows.traces import environment, places_with
 from workers.cli import main

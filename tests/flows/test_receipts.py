@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from domain.facts import Outcome, SendSettled
-from tests.fakes.twilio_state import ACCOUNT_SID, Fault
+from tests.fakes.gateway import Fault
+from tests.fakes.twilio_state import ACCOUNT_SID
 from tests.flows.stage import CUSTOMER, PUBLIC_URL, SUPPORT, Agent, Json, Stage, ingest_all, thread_of
 
 

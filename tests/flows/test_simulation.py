@@ -11,7 +11,7 @@ import pytest
 
 from domain.messages import Message
 from projections.rebuild import rebuild
-from tests.fakes.twilio_state import Fault
+from tests.fakes.gateway import Fault
 from tests.flows.pools import LostPool
 from tests.flows.stage import SALES, SUPPORT, Agent, Json, Stage
 

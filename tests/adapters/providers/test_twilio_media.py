@@ -9,8 +9,9 @@ from adapters.providers import twilio
 from adapters.providers.twilio import TwilioProvider
 from domain.providers import MediaContent, Misconfigured, NotTaken, Rejected, SendError
 from tests.adapters.providers.twilio_cases import PNG, account
+from tests.fakes.gateway import Media
 from tests.fakes.twilio import FakeTwilio
-from tests.fakes.twilio_state import ACCOUNT_SID, KEY_SECRET, KEY_SID, Media
+from tests.fakes.twilio_state import ACCOUNT_SID, KEY_SECRET, KEY_SID
 
 PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/MM{'0' * 32}/Media/ME{'0' * 32}"
 
