@@ -15,17 +15,35 @@ from tests.servers.fixtures import (
     server_folder,
     topic_prefix,
 )
+from tests.servers.smscs import (
+    jsmpp,
+    new_node_smpp,
+    node_smpp,
+    opensmpp,
+    others_smsc,
+    scripted_smsc,
+    smpp_twisted,
+    smscs,
+)
 
 __all__ = [
     "clean_environment",
     "cluster",
+    "jsmpp",
     "kafka",
     "new_kafka",
+    "new_node_smpp",
     "new_postgres",
+    "node_smpp",
+    "opensmpp",
+    "others_smsc",
     "postgres",
     "pytest_terminal_summary",
     "schema",
+    "scripted_smsc",
     "server_folder",
+    "smpp_twisted",
+    "smscs",
     "topic_prefix",
 ]
 

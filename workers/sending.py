@@ -96,13 +96,13 @@ class Sender:
 
     def _line(self, mapping: Mapping, account: Account) -> Line:
         with self._lock:
-            line = self._lines.get(mapping.id)
+            line = old = self._lines.get(mapping.id)
             if line is None or line.account is not account:
-                if line is not None:
-                    line.carrier.close()
                 line = self._open(account, mapping.settings.provider_name)
                 self._lines[mapping.id] = line
-            return line
+        if old is not None and old is not line:
+            old.carrier.close()
+        return line
 
     def _open(self, account: Account, provider_name: str) -> Line:
         provider = self._providers.get(provider_name)

@@ -1,5 +1,7 @@
 """Standing connections: those by which a provider speaks to us (SMPP binds), each kept by one process."""
 
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -59,8 +61,7 @@ class Standing:
     def step(self) -> bool:
         """Take up what is wanted and free, give up what is not wanted any more or has been lost."""
         wanted = self._wanted()
-        for name in self._connections.keys() - wanted.keys():
-            self._connections.pop(name).give_up()
+        self._give_up(self._connections.keys() - wanted.keys())
         for name, (carrier, number) in wanted.items():
             connection = self._connections.setdefault(name, self._new(name, carrier, number))
             connection.carrier = carrier  # another one when the mapping's account has changed
@@ -75,9 +76,13 @@ class Standing:
 
     def release(self) -> None:
         """Give every connection up."""
-        for connection in self._connections.values():
-            connection.give_up()
-        self._connections.clear()
+        self._give_up(self._connections.keys())
+
+    def _give_up(self, names: Collection[str]) -> None:
+        # All at once: taking leave of a far end that does not answer takes its time.
+        leaving = [self._connections.pop(name) for name in list(names)]
+        with ThreadPoolExecutor(max(1, len(leaving))) as pool:
+            list(pool.map(_Connection.give_up, leaving))
 
     def _new(self, name: str, carrier: Carrier, number: int) -> _Connection:
         return _Connection(HeldLease(self._leases, self._clock, name, self._owner), carrier, number)

@@ -6,11 +6,12 @@ declares the provider's options, secrets, webhook verification, status map and l
 
 from importlib.metadata import entry_points
 
+from adapters.providers.smpp import SmppProvider
 from adapters.providers.telnyx import TelnyxProvider
 from adapters.providers.twilio import TwilioProvider
 from domain.providers import Provider
 
-BUILT_IN: tuple[type[Provider], ...] = (TwilioProvider, TelnyxProvider)
+BUILT_IN: tuple[type[Provider], ...] = (TwilioProvider, TelnyxProvider, SmppProvider)
 ENTRY_POINTS = "parley.providers"  # where other people's packages name theirs
 
 

@@ -1,6 +1,7 @@
 """Standing connections: each kept by one process, and what has to be sent goes by who has one."""
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_what_comes_by_it_is_a_fact(first: Side) -> None:
     )
     first.carrier.say(0, text)
     first.process.ingest()
-    assert first.process.conversation()
+    assert isinstance(first.process.conversation(), UUID)
 
 
 def test_what_has_to_be_sent_goes_by_the_process_that_has_the_connection(
