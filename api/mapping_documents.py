@@ -50,7 +50,8 @@ class ChatControlDocument(Document):
     max_chats: StrictInt | None = Field(default=None, description="Null: no maximum.")
     max_chats_message: str = Field(default="", description="Blank sends none.")
     keyword_answers: KeywordAnswers = Field(
-        default=KeywordAnswers.PROVIDER, description="Who answers STOP, START and HELP."
+        default=KeywordAnswers.PROVIDER,
+        description="Who answers STOP, START and HELP. Left out: the provider if it does so, else Parley.",
     )
     notices: dict[str, str] = Field(default={}, description="Texts in place of the default notices.")
 
@@ -136,11 +137,11 @@ class MappingDocument(MappingFields):
         if errors:
             raise Invalid(errors)
         settings = MappingSettings(
-            chat_control=ChatControl(**dict(self.chat_control)),
             routes=tuple(Route(**dict(route)) for route in self.routes),
             **{name: getattr(self, name) for name in _SIMPLE},
         )
         provider = providers.get(settings.provider_name)
+        settings = replace(settings, chat_control=self._chat_control(provider))
         hidden = {each.name for each in provider.credentials if each.hidden} if provider else set()
         clear: dict[str, str] = {}
         secrets: dict[str, str | None] = {}
@@ -152,6 +153,13 @@ class MappingDocument(MappingFields):
             elif value is not None:
                 clear[name] = value
         return MappingDraft(replace(settings, credentials=clear), secrets)
+
+    def _chat_control(self, provider: Provider | None) -> ChatControl:
+        control = ChatControl(**dict(self.chat_control))
+        said = "keyword_answers" in self.chat_control.model_fields_set
+        if said or provider is None or provider.answers_keywords:
+            return control
+        return replace(control, keyword_answers=KeywordAnswers.PARLEY)
 
     def _misplaced(self) -> Iterator[FieldError]:
         sent = self.model_fields_set
@@ -170,6 +178,11 @@ class MappingDocument(MappingFields):
         if self.kind is not Kind.SMPP:
             return self.credentials
         return {name: getattr(self, name) for name in _SMPP_CREDENTIALS if name in self.model_fields_set}
+
+
+def own_name(kind: Kind, error: FieldError) -> FieldError:
+    """An error that names its field as the kind's documents do."""
+    return replace(error, field=error.field.removeprefix("credentials.")) if kind is Kind.SMPP else error
 
 
 _SIMPLE = tuple(name for name in MappingFields.model_fields if name not in {"chat_control", "routes"})

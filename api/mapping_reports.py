@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from adapters.accounts import Role
 from api.answers import Query, answer, blueprint
 from api.auth import allow
-from api.mapping_documents import MappingAnswer, MappingStatus, changed_fields, mapping_answer
+from api.mapping_documents import MappingAnswer, MappingStatus, changed_fields, mapping_answer, own_name
 from api.mappings import MappingPath, present_mapping
 from api.problems import WrongField
 from api.services import services
@@ -106,7 +106,8 @@ def mapping_status(path: MappingPath, query: Query) -> Response:
 @allow(Role.ADMIN)
 def test_mapping(path: MappingPath) -> Response:
     """Try a mapping's settings, then its account against the provider. Nothing is sent to anybody."""
-    found = _check(present_mapping(path.code))
+    mapping = present_mapping(path.code)
+    found = [own_name(mapping.settings.kind, each) for each in _check(mapping)]
     wrong = [WrongField(field=each.field, message=each.message) for each in found]
     return answer(Check(ok=not wrong, problems=wrong))
 

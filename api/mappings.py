@@ -22,10 +22,17 @@ from api.answers import (
 )
 from api.auth import allow, current_actor
 from api.configuration import page_of
-from api.mapping_documents import MappingAnswer, MappingDocument, MappingKind, MappingStatus, mapping_answer
+from api.mapping_documents import (
+    MappingAnswer,
+    MappingDocument,
+    MappingKind,
+    MappingStatus,
+    mapping_answer,
+    own_name,
+)
 from api.problems import described
 from api.services import services
-from domain.errors import FieldError, Invalid, NotFound
+from domain.errors import Invalid, NotFound
 from domain.mapping_settings import Kind, MappingSettings
 from domain.mappings import Mapping
 from projections.configuration import Sort
@@ -157,10 +164,7 @@ def _own_fields(kind: Kind) -> Iterator[None]:
     try:
         yield
     except Invalid as error:
-        if kind is not Kind.SMPP:
-            raise
-        errors = [FieldError(e.field.removeprefix("credentials."), e.message) for e in error.errors]
-        raise Invalid(errors) from None
+        raise Invalid([own_name(kind, each) for each in error.errors]) from None
 
 
 def _created(code: str, position: int) -> Response:

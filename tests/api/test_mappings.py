@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from adapters.providers.twilio import TwilioProvider
 from domain.errors import FieldError
 from domain.providers import Account, Carrier, NotTaken
 from tests.api.conftest import TWILIO, Caller, fields_of, rest_mapping
@@ -54,6 +55,20 @@ def test_adding_one(admin: Caller) -> None:
     }
     assert {"host", "port", "user", "mode", "project_id", "connection"}.isdisjoint(document)
     assert "contact_flow" not in document["routes"][0]
+
+
+def test_keywords_are_answered_by_whoever_does_unless_it_is_said(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers(code: str, **control: str) -> Any:
+        draft = rest_mapping(status="draft", routes=[], chat_control=control, code=code)
+        document: Any = admin.post("/mappings", draft).json
+        return document["chat_control"]["keyword_answers"]
+
+    assert answers("TW-1") == "provider"
+    monkeypatch.setattr(TwilioProvider, "answers_keywords", False)
+    assert answers("TW-2") == "parley"
+    assert answers("TW-3", keyword_answers="provider") == "provider"
 
 
 def test_a_code_and_an_address_are_used_once(admin: Caller, mapping: dict[str, Any]) -> None:
