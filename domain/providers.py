@@ -7,7 +7,7 @@ retries and status; a provider only raises.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -162,6 +162,9 @@ class Unknown(SendError):
     """Nobody knows whether it was taken: a timeout, a reset or a 5xx after bytes had left."""
 
 
+Handed = tuple[OutboundMessage, Handover | Exception]
+"""A message, and what came of handing it over: `Carrier.send`'s result, or what that raised."""
+
 Deliver = Callable[[Sequence[Fact]], None]
 """Makes facts durable; returns only then. Raises Unavailable."""
 
@@ -175,9 +178,23 @@ class Carrier(ABC):
 
     standing: int = 0
 
+    at_once: int = 1
+    """How many messages `send_all` is best given together."""
+
     @abstractmethod
     def send(self, message: OutboundMessage) -> Handover:
         """Hand it over, once: no retries inside. Raises SendError and nothing else."""
+
+    def send_all(self, messages: Sequence[OutboundMessage]) -> Iterator[Sequence[Handed]]:
+        """Hand over several, as `send` does each; what came of them, as soon as it is known. Raises nothing.
+
+        To be overridden, with `at_once`, where they need not wait for one another.
+        """
+        for message in messages:
+            try:
+                yield [(message, self.send(message))]
+            except Exception as error:  # noqa: BLE001 - it is told, like a SendError
+                yield [(message, error)]
 
     def connect(self, number: int, ids: Identities, deliver: Deliver) -> None:
         """Keep a standing connection open from now on, and deliver what comes by it, as facts keyed by `ids`.

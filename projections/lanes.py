@@ -168,6 +168,14 @@ class LaneQueries:
             {"lane": lane},
         )
 
+    def overdue(self, lane: str, send_by: datetime) -> list[Outgoing]:
+        """What is being handed over and was to have begun before a moment. The oldest request first."""
+        return self._find(
+            "SELECT * FROM outbound WHERE lane = :lane AND status = 'attempting' AND send_by < :send_by"
+            " ORDER BY sequence",
+            {"lane": lane, "send_by": micros(send_by)},
+        )
+
     def in_doubt(self, since: datetime, limit: int) -> list[Outgoing]:
         """What has been in doubt since then or later, the newest first: to be looked up with the provider."""
         return self._find(

@@ -7,14 +7,15 @@ ingress log. An attempt whose outcome nobody knows is in doubt, and never silent
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from domain.consent import Consent
-from domain.errors import Conflict, LeaseLost
+from domain.errors import Conflict, LeaseLost, Unavailable
 from domain.facts import Outcome, SendSettled
 from domain.messages import Message
 from domain.ports import Clock, EventStore, Ingress, Lease, Leases, Unit
@@ -24,7 +25,7 @@ from domain.values import ERASED
 from domain.world import World
 from projections.lanes import LaneQueries, Outgoing
 from projections.views import Views
-from workers.sending import Attempt, Line, Sender, segments_per_second
+from workers.sending import Attempt, Line, Sender
 from workers.worker import HeldLease
 
 log = logging.getLogger(__name__)
@@ -137,25 +138,27 @@ class Dispatch:
         ready = [each for each in self._lanes.ready(lane, now, BATCH) if each.message_id not in self._flying]
         if not ready:
             return settled
-        if not self._sender.line(lane, ready[0].mapping_id).carrier.ready():
+        lines = {each: self._sender.line(lane, each) for each in {one.mapping_id for one in ready}}
+        if not all(line.carrier.ready() for line in lines.values()):
             self._left[lane] = now + LEFT_FOR
             held.release()  # perhaps another process has the connection
             return settled
         try:
-            attempts, saved = self._record(lane, lease, ready, now)
+            attempts, saved = self._record(lease, ready, lines, now)
         except Conflict:
             return True
         except LeaseLost:
             held.drop()
             return False
-        for attempt in attempts:
-            self._flying[attempt.message.message_id] = self._pool.submit(self._fly, attempt)
+        for flight in _flights(attempts):
+            future = self._pool.submit(self._fly, flight)
+            self._flying |= {each.message.message_id: future for each in flight}
         return settled or saved
 
     # ── the intent ─────────────────────────────────────────────────────────────────────────────
 
     def _record(
-        self, lane: str, lease: Lease, ready: Sequence[Outgoing], now: datetime
+        self, lease: Lease, ready: Sequence[Outgoing], lines: Mapping[UUID, Line], now: datetime
     ) -> tuple[list[Attempt], bool]:
         """Record the intents in one transaction; whether anything was recorded.
 
@@ -174,7 +177,7 @@ class Dispatch:
             if opted_out or message.customer_address == ERASED:
                 message.block(now)
                 continue
-            attempt = self._attempt(message, lane, now)
+            attempt = self._attempt(message, lines[message.mapping_id], now)
             if attempt is None:
                 continue
             for consent_id in self._sittings.consents(message):
@@ -186,9 +189,9 @@ class Dispatch:
             self._store.save(Unit(changed, unchanged=unchanged, lease=lease))
         return attempts, bool(changed)
 
-    def _attempt(self, message: Message, lane: str, now: datetime) -> Attempt | None:
-        """An attempt at a message, when its mapping is there and the lane's rate allows it."""
-        line = self._sender.line(message.our_address, message.mapping_id)
+    def _attempt(self, message: Message, line: Line, now: datetime) -> Attempt | None:
+        """An attempt at a message, when the lane's rate allows it."""
+        lane = message.our_address
         if not self._rate(lane, line, now).take(measure(message.text).segments or 1, now):
             return None
         send_by = now + SEND_BY
@@ -201,7 +204,7 @@ class Dispatch:
         )
 
     def _rate(self, lane: str, line: Line, now: datetime) -> _Rate:
-        per_second = segments_per_second(line.account.options)
+        per_second = line.segments_per_second
         rate = self._rates.get(lane)
         if rate is None or rate.per_second != per_second:
             rate = self._rates[lane] = _Rate(per_second, per_second, now)
@@ -209,22 +212,20 @@ class Dispatch:
 
     # ── the attempt ────────────────────────────────────────────────────────────────────────────
 
-    def _fly(self, attempt: Attempt) -> None:
-        """Hand one message over and put the outcome on the ingress log. Runs in the pool."""
-        self._ingress.accept([self._sender.send(attempt)])
+    def _fly(self, flight: Sequence[Attempt]) -> None:
+        """Hand messages over and put each outcome on the ingress log when it is known. Runs in the pool."""
+        for outcomes in self._sender.send(flight):
+            try:
+                self._ingress.accept(outcomes)
+            except Unavailable:  # these will be in doubt; the others' outcomes may still be kept
+                log.exception("the outcomes of %d messages could not be kept", len(outcomes))
 
     # ── what an earlier owner left ─────────────────────────────────────────────────────────────
 
     def _settle_lost(self, lane: str) -> bool:
         """Attempts of an owner that died: their outcome is unknown once it can no longer come."""
-        now = self._clock.now()
-        lost = [
-            each
-            for each in self._lanes.attempting(lane)
-            if each.message_id not in self._flying
-            and each.send_by is not None
-            and now > each.send_by + ANSWER_WITHIN
-        ]
+        overdue = self._lanes.overdue(lane, self._clock.now() - ANSWER_WITHIN)
+        lost = [each for each in overdue if each.message_id not in self._flying]
         if not lost or not self._has_caught_up():
             return False
         self._ingress.accept([_in_doubt(each) for each in lost])
@@ -235,6 +236,14 @@ class Dispatch:
         partitions = range(self._ingress.partitions)
         ingested = all(self._ingress.end(each) <= self._store.ingested(each) for each in partitions)
         return ingested and self._views.wait_for(self._store.head(), 0)
+
+
+def _flights(attempts: Sequence[Attempt]) -> Iterator[Sequence[Attempt]]:
+    """Those that go by one line, as many together as its carrier takes at once."""
+    for line, group in groupby(attempts, lambda each: each.line):
+        some, at_once = list(group), line.carrier.at_once
+        for start in range(0, len(some), at_once):
+            yield some[start : start + at_once]
 
 
 def _in_doubt(item: Outgoing) -> SendSettled:

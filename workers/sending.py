@@ -5,6 +5,7 @@ A provider only raises; what that means for the message is decided here, once fo
 
 import logging
 import threading
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from domain.providers import (
     Misconfigured,
     NotTaken,
     OptedOut,
+    Option,
     OptionValue,
     OutboundMessage,
     Provider,
@@ -46,6 +48,7 @@ class Line:
     carrier: Carrier
     scope: str
     can_find: bool  # the provider's records can be looked up
+    segments_per_second: float = DEFAULT_SEGMENTS_PER_SECOND  # the rate of each of the mapping's numbers
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Sender:
     def _line(self, mapping: Mapping, account: Account) -> Line:
         with self._lock:
             line = old = self._lines.get(mapping.id)
-            if line is None or line.account is not account:
+            if line is None or line.account != account:  # what else has changed needs no new connection
                 line = self._open(account, mapping.settings.provider_name)
                 self._lines[mapping.id] = line
         if old is not None and old is not line:
@@ -113,7 +116,13 @@ class Sender:
         if missing:
             problem = FieldError(f"credentials.{missing[0]}", f"is missing on mapping {account.code}")
             return Line(account, _OutOfOrder(problem), provider_name, can_find=False)
-        return Line(account, provider.open(account), provider.scope(account), provider.can_find)
+        return Line(
+            account,
+            provider.open(account),
+            provider.scope(account),
+            provider.can_find,
+            segments_per_second(account.options, provider.options),
+        )
 
     def outbound(self, message: Message, attempt: int, now: datetime) -> OutboundMessage:
         """What the provider is given for an attempt."""
@@ -127,29 +136,39 @@ class Sender:
             valid_for=max(1, int((message.expires_at - now).total_seconds())),
         )
 
-    def send(self, attempt: Attempt) -> SendSettled:
-        """Hand a message over; what came of it. Raises nothing."""
+    def send(self, attempts: Sequence[Attempt]) -> Iterator[list[SendSettled]]:
+        """Hand messages over that all go by one line; what came of them, those together that are known
+        together. Raises nothing.
+        """
         now = self._clock.now()
-        if now >= attempt.send_by:
-            # A new owner of the lane may believe by now that this attempt never started.
-            return settled(attempt, Outcome.POSTPONED, detail="its turn came too late", retry_at=now)
-        try:
-            handover = attempt.line.carrier.send(attempt.message)
-        except NotTaken as error:
-            retry_at = self._clock.now() + _pause(attempt.message.attempt, error.retry_after)
-            return settled(attempt, Outcome.POSTPONED, error=error, retry_at=retry_at)
-        except OptedOut as error:
-            return settled(attempt, Outcome.OPTED_OUT, error=error)
-        except Rejected as error:
-            return settled(attempt, Outcome.REJECTED, error=error)
-        except SendError as error:
-            return settled(attempt, Outcome.IN_DOUBT, error=error)
-        except Exception as error:  # a provider's bug says nothing about whether the message went
-            log.exception("message %s: the provider's carrier failed", attempt.message.message_id)
-            return settled(
-                attempt, Outcome.IN_DOUBT, detail=f"{type(error).__name__} in the provider's carrier"
-            )
-        return settled(attempt, Outcome.ACCEPTED, provider_message_id=handover.provider_message_id)
+        in_time = {each.message.message_id: each for each in attempts if now < each.send_by}
+        if len(in_time) < len(attempts):
+            # A new owner of the lane may believe by now that these attempts never started.
+            late = [each for each in attempts if each.message.message_id not in in_time]
+            words = "its turn came too late"
+            yield [settled(each, Outcome.POSTPONED, detail=words, retry_at=now) for each in late]
+        if in_time:
+            carrier = attempts[0].line.carrier
+            for some in carrier.send_all([each.message for each in in_time.values()]):
+                yield [self._settled(in_time[message.message_id], result) for message, result in some]
+
+    def _settled(self, attempt: Attempt, result: Handover | Exception) -> SendSettled:
+        match result:
+            case Handover(provider_message_id=message_id):
+                return settled(attempt, Outcome.ACCEPTED, provider_message_id=message_id)
+            case NotTaken(retry_after=asked):
+                retry_at = self._clock.now() + _pause(attempt.message.attempt, asked)
+                return settled(attempt, Outcome.POSTPONED, error=result, retry_at=retry_at)
+            case OptedOut():
+                return settled(attempt, Outcome.OPTED_OUT, error=result)
+            case Rejected():
+                return settled(attempt, Outcome.REJECTED, error=result)
+            case SendError():
+                return settled(attempt, Outcome.IN_DOUBT, error=result)
+        # A provider's bug says nothing about whether the message went.
+        log.error("message %s: the provider's carrier failed", attempt.message.message_id, exc_info=result)
+        words = f"{type(result).__name__} in the provider's carrier"
+        return settled(attempt, Outcome.IN_DOUBT, detail=words)
 
     def close(self) -> None:
         """Close every carrier."""
@@ -197,9 +216,10 @@ def settled(
     )
 
 
-def segments_per_second(options: MappingOf[str, OptionValue]) -> float:
-    """The rate of each of a mapping's numbers."""
-    value = options.get("segments_per_second", DEFAULT_SEGMENTS_PER_SECOND)
+def segments_per_second(given: MappingOf[str, OptionValue], declared: Sequence[Option]) -> float:
+    """The rate of each of a mapping's numbers: its own, else what its provider's option has by default."""
+    usual = next((each.default for each in declared if each.name == "segments_per_second"), None)
+    value = given.get("segments_per_second", usual)
     return float(value) if isinstance(value, int | float) else DEFAULT_SEGMENTS_PER_SECOND
 
 

@@ -9,9 +9,11 @@ import asyncio
 import hashlib
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
+from queue import Empty, SimpleQueue
 from random import Random
 
 from adapters.smpp.keeper import CREDENTIALS, refusal_words
@@ -30,6 +32,7 @@ from domain.providers import (
     Account,
     Carrier,
     Deliver,
+    Handed,
     Handover,
     Limits,
     Misconfigured,
@@ -46,6 +49,8 @@ SEND_WITHIN = 25.0
 
 LONGEST = 60.0
 """Seconds after which the event loop must be stuck: everything on it has a shorter limit of its own."""
+
+STUCK = "no outcome: the connections of this process are stuck"
 
 
 class SmppCarrier(Carrier):
@@ -68,6 +73,7 @@ class SmppCarrier(Carrier):
     def connect(self, number: int, ids: Identities, deliver: Deliver) -> None:
         with self._lock:
             self._is_kept = True
+            self.at_once = self._settings.binds[0].window  # without, each would bind for itself
             if number in self._slots:
                 return
             slot = Slot(
@@ -108,15 +114,45 @@ class SmppCarrier(Carrier):
     # ── sending ────────────────────────────────────────────────────────────────────────────────
 
     def send(self, message: OutboundMessage) -> Handover:
-        _refuse_unsupported(message)
-        try:
-            planned = plan(message, self._settings, next(self._references))
-        except ValueError as error:
-            raise Rejected(f"no text message can carry it: {error}") from None
+        planned = self._plan(message)
         try:
             return run(self._send(planned), LONGEST)
         except TimeoutError:
-            raise Unknown("no outcome: the connections of this process are stuck") from None
+            raise Unknown(STUCK) from None
+
+    def send_all(self, messages: Sequence[OutboundMessage]) -> Iterator[Sequence[Handed]]:
+        told: SimpleQueue[Handed] = SimpleQueue()
+        sending = asyncio.run_coroutine_threadsafe(self._send_all(messages, told.put), loop())
+        missing = {each.message_id: each for each in messages}
+        until = time.monotonic() + LONGEST
+        while missing:
+            try:
+                some = [told.get(timeout=max(0.0, until - time.monotonic()))]
+            except Empty:
+                sending.cancel()
+                yield [(each, Unknown(STUCK)) for each in missing.values()]
+                return
+            while not told.empty():
+                some.append(told.get())
+            for message, _ in some:
+                del missing[message.message_id]
+            yield some
+
+    async def _send_all(self, messages: Sequence[OutboundMessage], tell: Callable[[Handed], None]) -> None:
+        async def send(message: OutboundMessage) -> None:
+            try:
+                tell((message, await self._send(self._plan(message))))
+            except Exception as error:  # noqa: BLE001 - it is told, like a SendError
+                tell((message, error))
+
+        await asyncio.gather(*(send(each) for each in messages))
+
+    def _plan(self, message: OutboundMessage) -> Plan:
+        _refuse_unsupported(message)
+        try:
+            return plan(message, self._settings, next(self._references))
+        except ValueError as error:
+            raise Rejected(f"no text message can carry it: {error}") from None
 
     async def _send(self, planned: Plan) -> Handover:
         write_by = self._write_by(planned.message)

@@ -62,11 +62,14 @@ def segments(text: str, *, gsm: Alphabet, method: Method, reference: int) -> tup
 
     Raises ValueError when the text needs more than 255 parts, or holds half a surrogate pair.
     """
-    alphabet = gsm if encode(text, gsm) is not None else Alphabet.UCS_2
+    whole, alphabet = encode(text, gsm), gsm
+    if whole is None:
+        whole, alphabet = _octets(text, Alphabet.UCS_2), Alphabet.UCS_2
     data_coding = _UCS_2_CODING if alphabet is Alphabet.UCS_2 else _DEFAULT_CODING
     septets = alphabet in (Alphabet.GSM, Alphabet.ASCII)
-    whole = _octets(text, alphabet)
-    if sum(_cost(each, alphabet) for each in text) <= (_SINGLE_SEPTETS if septets else _SINGLE_OCTETS):
+    # ASCII alone takes more on the air than here: as GSM text, its brackets are escaped.
+    escapes = sum(map(text.count, EXTENSION)) if alphabet is Alphabet.ASCII else 0
+    if len(whole) + escapes <= (_SINGLE_SEPTETS if septets else _SINGLE_OCTETS):
         return data_coding, [Segment(0, whole)]
     if method is Method.PAYLOAD:
         return data_coding, [Segment(0, b"", {Tlv.MESSAGE_PAYLOAD: whole})]
