@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.gateway import Fault, Ledger, Record, post
+from contracts.far_end import Fault
+from tests.fakes.gateway import Ledger, Record, post
 from tests.fakes.twilio import FakeTwilio
 from tests.fakes.twilio_state import ACCOUNT_SID
 

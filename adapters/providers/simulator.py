@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
+from adapters.gateways import refuse_unsupported
 from domain.errors import FieldError
 from domain.facts import ReceiptReceived, ReceiptStatus, TextReceived
 from domain.ids import Identities
@@ -40,6 +41,7 @@ from domain.providers import (
 
 SIGNATURE = "x-simulator-signature"
 SCOPE = "simulator"
+LIMITS = Limits(characters=1600, media=0, media_bytes=0)
 
 NOT_DELIVERED = "0190"  # taken, then reported undelivered
 LOST_ANSWER = "0191"  # taken or not: the answer is lost, the text is in doubt
@@ -129,6 +131,7 @@ class SimulatorCarrier(Carrier):
         self._ids = ids
 
     def send(self, message: OutboundMessage) -> Handover:
+        refuse_unsupported(message, LIMITS, "the simulated carrier")
         ending = message.customer_address[-4:]
         if ending == REFUSED:
             raise Rejected("the simulated carrier refuses this number", "refused")
@@ -165,7 +168,7 @@ class SimulatorProvider(Provider):
     options: ClassVar[tuple[Option, ...]] = (
         Option("segments_per_second", int, "how fast the number sends", default=50, minimum=1, maximum=1000),
     )
-    limits: ClassVar[Limits] = Limits(characters=1600, media=0, media_bytes=0)
+    limits: ClassVar[Limits] = LIMITS
 
     def __init__(self, network: SimulatedNetwork, ids: Identities) -> None:
         self._network = network

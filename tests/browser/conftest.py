@@ -43,7 +43,7 @@ def _install() -> None:
                 subprocess.run(command, check=False, capture_output=True, timeout=600)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lasts, its event loop runs in this thread, and no other test's can
 def browser() -> Iterator[Browser]:
     if _installed() is None:
         _install()

@@ -1,4 +1,4 @@
-"""What the REST gateways of our own have in common: memory, misbehaviour, receipts, and a ledger on disk.
+"""What the REST gateways of our own have in common: memory, receipts, and a ledger on disk.
 
 A gateway forgets nothing: what it accepts is on disk, synced, before it answers, so that a platform that is
 killed can be judged afterwards by what the gateway was really asked to send.
@@ -11,29 +11,16 @@ import queue
 import threading
 import urllib.error
 import urllib.request
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
+
+from contracts.far_end import Answer, FarEnd
 
 Record = dict[str, Any]
 Deliver = Callable[[str, Mapping[str, str], bytes], tuple[int, str]]
-
-
-class Fault(StrEnum):
-    """What can be made to go wrong with the next request."""
-
-    THROTTLED = "429"
-    FAILED = "500"
-    UNAVAILABLE = "503"  # and the body is no JSON
-    HANG = "hang"  # taken by nobody, answered never
-    RESET_BEFORE = "reset-before"  # the connection breaks before the request is read
-    RESET_AFTER = "reset-after"  # accepted, then the connection breaks
-    GARBAGE = "garbage"  # accepted, then a 200 that nobody can read
-    SLOW = "slow"  # accepted, and answered late
 
 
 @dataclass
@@ -68,74 +55,39 @@ class Ledger:
         self._file.close()
 
 
-class Listening(Protocol):
-    """The server of a gateway's API: `gateway_http.Server`."""
-
-    server_port: int
-
-    def run(self) -> None: ...
-
-    def shutdown(self) -> None: ...
-
-    def close_all(self) -> None: ...
-
-
-class Gateway:
-    """One account. Threads share it. Use it as a context manager, once it has a server.
+class Gateway(FarEnd):
+    """One account. Threads share it. Use it as a context manager.
 
     `receipts` are the statuses that every accepted message goes through by itself; `deliver` carries the
     webhooks (to a test client, or to a server that stands behind a public URL).
     """
 
     def __init__(
-        self, ledger: Path, clock: Callable[[], datetime], receipts: Sequence[str], deliver: Deliver
+        self,
+        ledger: Path,
+        port: int,
+        clock: Callable[[], datetime],
+        receipts: Sequence[str],
+        deliver: Deliver,
     ) -> None:
+        super().__init__(port)
         self.clock = clock
         self.ledger = Ledger(ledger)
         self.messages: dict[str, Record] = {}  # by the gateway's id for them
         self.media: dict[str, Media] = {}  # by path; below /cdn/ without credentials
-        self.requests: list[tuple[str, str, bool]] = []  # method, path with query, with credentials
-        self.release = threading.Event()  # lets go of what hangs or is slow
-        self._faults: deque[Fault] = deque()
         self._receipts, self._deliver = receipts, deliver
         self._due: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    def listen(self, server: Listening) -> None:
-        """Take a server, which begins to serve when the context is entered."""
-        self._server = server
-        self.url = f"http://127.0.0.1:{server.server_port}"
+        self._reporting = threading.Thread(target=self._send_receipts, daemon=True)
 
     def __enter__(self) -> Self:
-        self._threads = [
-            threading.Thread(target=target, daemon=True) for target in (self._server.run, self._send_receipts)
-        ]
-        for thread in self._threads:
-            thread.start()
-        return self
+        self._reporting.start()
+        return super().__enter__()
 
     def __exit__(self, *exc: object) -> None:
-        self.release.set()
-        self._server.shutdown()
-        self._server.close_all()
+        super().__exit__(*exc)
         self._due.put(None)
-        for thread in self._threads:
-            thread.join(10)
+        self._reporting.join(10)
         self.ledger.close()
-
-    # ── faults ──
-
-    def fail_next(self, fault: Fault | str, times: int = 1) -> None:
-        """Make the next requests go wrong."""
-        self._faults.extend([Fault(fault)] * times)
-
-    def next_fault(self) -> Fault | None:
-        return self._faults[0] if self._faults else None
-
-    def take_fault(self) -> Fault | None:
-        try:
-            return self._faults.popleft()
-        except IndexError:
-            return None
 
     # ── messages ──
 
@@ -175,6 +127,12 @@ def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def file(media: Media) -> Answer:
+    """The answer that is a file, or leads to it."""
+    headers = media.headers | ({"Location": media.location} if media.location else {})
+    return Answer(307 if media.location else 200, media.content, media.content_type, headers)
 
 
 def segments(body: str) -> int:

@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.fakes import gateway_http
-from tests.fakes.gateway import Deliver, Fault, Gateway, Media, Record, command_line, post, segments
+from contracts.far_end import Answer, Request
+from tests.fakes.gateway import Deliver, Gateway, Media, Record, command_line, file, post, segments
 
 API_KEY = "KEY0123456789ABCDEF_fakeTelnyxApiKey"
 SIGNING_KEY = Ed25519PrivateKey.from_private_bytes(b"a key that only the fake knows. ")
@@ -35,6 +34,13 @@ REFUSED_TO = {
 FIRST_STATUSES = {"queued", "sending", "sent"}  # what is told by message.sent; the rest by message.finalized
 
 Problem = tuple[int, str, str]
+
+SAID: dict[int, Problem] = {
+    401: (10009, "Authentication failed", "Could not understand the provided credentials."),
+    404: (10005, "Resource not found", "The requested resource or URL could not be found."),
+    429: (10011, "Too many requests", "You have exceeded the maximum number of allowed requests."),
+    500: (10007, "Unexpected error", "An unexpected error occured."),
+}
 
 
 def sign(body: bytes, timestamp: str, key: Ed25519PrivateKey = SIGNING_KEY) -> str:
@@ -54,13 +60,12 @@ class FakeTelnyx(Gateway):
         deliver: Deliver = post,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(ledger, clock, receipts, deliver)
+        super().__init__(ledger, port, clock, receipts, deliver)
         self.profiles = {PROFILE: True}  # whether each is enabled
         self.numbers: dict[str, str | None] = {NUMBER: PROFILE}  # short codes too, each with its profile
         self.opted_out: set[tuple[str, str]] = set()  # (profile, customer)
         self.asked: list[Record] = []  # the bodies of the requests to send
         self._replay()
-        self.listen(gateway_http.Server(port, Handler, self))
 
     def _replay(self) -> None:
         for entry in self.ledger.entries:
@@ -195,69 +200,52 @@ class FakeTelnyx(Gateway):
         }
         return {"data": data, "meta": {"attempt": 1, "delivered_to": url}}
 
+    # ── its API ──
 
-class Handler(gateway_http.Handler):
-    """Answers as Telnyx does."""
+    def answer(self, request: Request) -> Answer:
+        if request.path.startswith("/cdn/"):
+            media = self.media.get(request.path)
+            return file(media) if media else self.refused(404)
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return self.refused(401)
+        if (request.method, request.path) == ("POST", "/v2/messages"):
+            return self._created(json.loads(request.body))
+        found = _found(self, request.path, request.query)
+        return self.refused(404) if found is None else Answer.json(200, found)
 
-    @property
-    def fake(self) -> FakeTelnyx:
-        assert isinstance(self.server.fake, FakeTelnyx)
-        return self.server.fake
+    def refused(self, status: int) -> Answer:
+        return _error(status, SAID[status])
 
-    def serve(self, body: bytes) -> None:
-        parts = urlsplit(self.path)
-        answered, fault = self.met()
-        if answered:
-            return
-        if parts.path.startswith("/cdn/"):
-            self.file(self.fake.media.get(parts.path))
-        elif self.headers.get("Authorization") != f"Bearer {API_KEY}":
-            self.refuse(401)
-        elif (self.command, parts.path) == ("POST", "/v2/messages"):
-            self._create(json.loads(body), fault)
-        elif (found := self._found(parts.path, dict(parse_qsl(parts.query)))) is not None:
-            self.json(200, found)
-        else:
-            self.refuse(404)
+    def _created(self, body: Mapping[str, Any]) -> Answer:
+        self.asked.append(dict(body))
+        problem = self.refusal(body)
+        return _error(400, problem) if problem else Answer.json(200, {"data": self.accept(body)})
 
-    def refuse(self, status: int, headers: Mapping[str, str] | None = None) -> None:
-        said: dict[int, Problem] = {
-            401: (10009, "Authentication failed", "Could not understand the provided credentials."),
-            404: (10005, "Resource not found", "The requested resource or URL could not be found."),
-            429: (10011, "Too many requests", "You have exceeded the maximum number of allowed requests."),
-            500: (10007, "Unexpected error", "An unexpected error occured."),
-        }
-        self._error(status, said[status], headers)
 
-    def _create(self, body: Mapping[str, Any], fault: Fault | None) -> None:
-        self.fake.asked.append(dict(body))
-        if problem := self.fake.refusal(body):
-            return self._error(400, problem)
-        return self.taken(200, {"data": self.fake.accept(body)}, fault)
+def _error(status: int, problem: Problem) -> Answer:
+    code, title, detail = problem
+    meta = {"url": f"https://developers.telnyx.com/docs/overview/errors/{code}"}
+    error = {"code": str(code), "title": title, "detail": detail, "meta": meta}
+    return Answer.json(status, {"errors": [error]})
 
-    def _error(self, status: int, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
-        code, title, detail = problem
-        meta = {"url": f"https://developers.telnyx.com/docs/overview/errors/{code}"}
-        error = {"code": str(code), "title": title, "detail": detail, "meta": meta}
-        self.json(status, {"errors": [error]}, headers)
 
-    def _found(self, path: str, query: Mapping[str, str]) -> Record | None:
-        """The resource at a path. Raises nothing: what is not there is None."""
-        fake, last = self.fake, path.rpartition("/")[2]
-        if path == "/v2/detail_records":
-            return _page(fake.detail_records(query)) if query["filter[record_type]"] == "messaging" else None
-        if path == "/v2/phone_numbers/messaging":
-            asked = query.get("filter[phone_number]", "").split(",")
-            phones = [each for each in fake.numbers if each[0] == "+" and (asked == [""] or each in asked)]
-            return _page([_number(each, fake.numbers[each]) for each in phones])
-        if path == "/v2/short_codes":
-            return _page([_short_code(each, of) for each, of in fake.numbers.items() if each.isdigit()])
-        if path == f"/v2/messaging_profiles/{last}" and last in fake.profiles:
-            profile = {"record_type": "messaging_profile", "id": last, "name": "Fake"}
-            return {"data": profile | {"enabled": fake.profiles[last]}}
-        if path == f"/v2/messages/{last}" and last in fake.messages:
-            return {"data": fake.messages[last]}
-        return None
+def _found(fake: FakeTelnyx, path: str, query: Mapping[str, str]) -> Record | None:
+    """The resource at a path. Raises nothing: what is not there is None."""
+    last = path.rpartition("/")[2]
+    if path == "/v2/detail_records":
+        return _page(fake.detail_records(query)) if query["filter[record_type]"] == "messaging" else None
+    if path == "/v2/phone_numbers/messaging":
+        asked = query.get("filter[phone_number]", "").split(",")
+        phones = [each for each in fake.numbers if each[0] == "+" and (asked == [""] or each in asked)]
+        return _page([_number(each, fake.numbers[each]) for each in phones])
+    if path == "/v2/short_codes":
+        return _page([_short_code(each, of) for each, of in fake.numbers.items() if each.isdigit()])
+    if path == f"/v2/messaging_profiles/{last}" and last in fake.profiles:
+        profile = {"record_type": "messaging_profile", "id": last, "name": "Fake"}
+        return {"data": profile | {"enabled": fake.profiles[last]}}
+    if path == f"/v2/messages/{last}" and last in fake.messages:
+        return {"data": fake.messages[last]}
+    return None
 
 
 def _message(direction: str, kind: str, text: str | None, profile: str | None) -> Record:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from contracts.far_end import Answer, Request
+from tests.fakes import twilio_http
 from tests.fakes.gateway import Deliver, Media, command_line, post, segments
-from tests.fakes.gateway_http import Server
-from tests.fakes.twilio_http import Handler
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, State
 
 
@@ -37,8 +37,13 @@ class FakeTwilio(State):
         deliver: Deliver = post,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(ledger, clock, receipts, deliver)
-        self.listen(Server(port, Handler, self))
+        super().__init__(ledger, port, clock, receipts, deliver)
+
+    def answer(self, request: Request) -> Answer:
+        return twilio_http.answer(self, request)
+
+    def refused(self, status: int) -> Answer:
+        return twilio_http.refused(status)
 
     def advance(self, sid: str, status: str, *, error_code: int | None = None, copies: int = 1) -> list[int]:
         """Give a message a new status and call back; the HTTP status of each answer."""

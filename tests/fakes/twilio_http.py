@@ -3,62 +3,54 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
-from tests.fakes import gateway_http
-from tests.fakes.gateway import Fault, Record
+from contracts.far_end import Answer, Request
+from tests.fakes.gateway import Record, file
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, KEY_SECRET, KEY_SID, State
 
 WORDS = {429: "Too Many Requests", 500: "Internal Server Error", 404: "The requested resource was not found"}
 
 
-class Handler(gateway_http.Handler):
+def answer(fake: State, request: Request) -> Answer:
     """Answers as Twilio does."""
+    if request.path.startswith("/cdn/"):
+        media = fake.media.get(request.path)
+        return refused(404) if media is None or "authorization" in request.headers else file(media)
+    if not _is_authorised(request):
+        return _error(401, 20003, "Authenticate")
+    if request.path in fake.media:
+        return file(fake.media[request.path])
+    if (request.method, request.path) == ("POST", f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"):
+        return _created(fake, request.body)
+    found = _resource(fake, request.path, request.query)
+    return refused(404) if found is None else Answer.json(200, found)
 
-    @property
-    def fake(self) -> State:
-        assert isinstance(self.server.fake, State)
-        return self.server.fake
 
-    def serve(self, body: bytes) -> None:
-        fake, parts = self.fake, urlsplit(self.path)
-        answered, fault = self.met()
-        if answered:
-            return
-        if parts.path.startswith("/cdn/"):
-            self.file(fake.media.get(parts.path) if "Authorization" not in self.headers else None)
-        elif not self._is_authorised():
-            self._error(401, 20003, "Authenticate")
-        elif parts.path in fake.media:
-            self.file(fake.media[parts.path])
-        elif self.command == "POST" and parts.path == f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json":
-            self._create(body, fault)
-        elif found := _resource(fake, parts.path, dict(parse_qsl(parts.query))):
-            self.json(200, found)
-        else:
-            self.refuse(404)
+def refused(status: int) -> Answer:
+    """A refusal for what is not about a message."""
+    return _error(status, 20000 + status, WORDS[status])
 
-    def refuse(self, status: int, headers: Mapping[str, str] | None = None) -> None:
-        self._error(status, 20000 + status, WORDS[status], headers)
 
-    def _create(self, body: bytes, fault: Fault | None) -> None:
-        pairs = parse_qs(body.decode(), keep_blank_values=True)
-        form = {name: values if name == "MediaUrl" else values[-1] for name, values in pairs.items()}
-        if problem := self.fake.refusal(form):
-            return self._error(400, *problem)
-        return self.taken(201, self.fake.accept(form), fault)
+def _created(fake: State, body: bytes) -> Answer:
+    pairs = parse_qs(body.decode(), keep_blank_values=True)
+    form = {name: values if name == "MediaUrl" else values[-1] for name, values in pairs.items()}
+    problem = fake.refusal(form)
+    return _error(400, *problem) if problem else Answer.json(201, fake.accept(form))
 
-    def _is_authorised(self) -> bool:
-        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
-        try:
-            user, _, secret = base64.b64decode(given).decode().partition(":")
-        except ValueError:
-            return False
-        return scheme == "Basic" and {ACCOUNT_SID: AUTH_TOKEN, KEY_SID: KEY_SECRET}.get(user) == secret
 
-    def _error(self, status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        more = f"https://www.twilio.com/docs/errors/{code}"
-        self.json(status, {"code": code, "message": message, "more_info": more, "status": status}, headers)
+def _is_authorised(request: Request) -> bool:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    try:
+        user, _, secret = base64.b64decode(given).decode().partition(":")
+    except ValueError:
+        return False
+    return scheme == "Basic" and {ACCOUNT_SID: AUTH_TOKEN, KEY_SID: KEY_SECRET}.get(user) == secret
+
+
+def _error(status: int, code: int, message: str) -> Answer:
+    more = f"https://www.twilio.com/docs/errors/{code}"
+    return Answer.json(status, {"code": code, "message": message, "more_info": more, "status": status})
 
 
 def _resource(fake: State, path: str, query: Mapping[str, str]) -> Record | None:

@@ -33,9 +33,14 @@ class State(Gateway):
     """One account. Threads share it."""
 
     def __init__(
-        self, ledger: Path, clock: Callable[[], datetime], receipts: Sequence[str], deliver: Deliver
+        self,
+        ledger: Path,
+        port: int,
+        clock: Callable[[], datetime],
+        receipts: Sequence[str],
+        deliver: Deliver,
     ) -> None:
-        super().__init__(ledger, clock, receipts, deliver)
+        super().__init__(ledger, port, clock, receipts, deliver)
         self.numbers = {NUMBER}
         self.services: dict[str, set[str]] = {}
         self.account_status = "active"

@@ -14,7 +14,7 @@ from tests.faults.made_up import BEGIN, DOUBT, REPLY, SECOND, TALK, Story, evide
 
 FOLDER = Path(checker.__file__).parent
 APART = ("evidence", "folds", "checker", "planted", "opening", "reading")
-ROOMS = {"domain", "adapters", "database", "projections", "api", "workers", "avro_schemas"}
+ROOMS = {"domain", "adapters", "database", "projections", "api", "workers", "contracts", "avro_schemas"}
 
 
 def invariants(found: Evidence) -> set[str]:

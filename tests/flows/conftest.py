@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.smsc import Smsc
+from tests.flows.smpp_line import Line
 from tests.flows.stage import MORNING, Agent, Stage, Twilio
 from workers.inline import SteppedClock
 
@@ -30,3 +32,17 @@ def stage(tmp_path: Path, shape: dict[str, Any]) -> Iterator[Stage]:
 def ana(stage: Stage) -> Agent:
     """An agent for support, at work."""
     return stage.agent("ana")
+
+
+@pytest.fixture
+def smsc() -> Iterator[Smsc]:
+    with Smsc() as running:
+        yield running
+
+
+@pytest.fixture
+def line(smsc: Smsc, stage: Stage) -> Line:
+    """A number by SMPP, bound."""
+    line = Line(stage, smsc)
+    line.add()
+    return line

@@ -21,9 +21,11 @@ from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
 from adapters.accounts import AccountStore
+from adapters.providers.smpp import SmppProvider
 from adapters.providers.twilio import TwilioProvider
 from api.stream import hub_of
 from domain.values import DeliveryProvider
+from tests.adapters.smpp.smpp_cases import Hasty
 from tests.fakes.gateway import Record
 from tests.fakes.twilio import FakeTwilio
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, NUMBER
@@ -99,6 +101,7 @@ class Stage:
             deliveries=frozenset(DeliveryProvider),
         )
         self.platform.providers["twilio"] = TwilioProvider(timeout=(2.0, 2.0))
+        self.platform.providers["smpp"] = SmppProvider(self.clock, Hasty(1))
         # The least that Argon2 can do: its real cost has a test of its own.
         people = AccountStore(self.platform.storage.store, self.clock, PasswordHasher(1, 8, 1))
         people.ensure_admin_key(ADMIN_KEY)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.gateway import Fault
+from contracts.far_end import Fault
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, SALES, SUPPORT, Agent, Json, Stage
 

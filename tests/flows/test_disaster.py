@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
-from tests.fakes.gateway import Fault
+from contracts.far_end import Fault
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, Agent, Stage
 from tests.flows.traces import environment
 from workers.cli import main

@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
+from contracts.far_end import Fault
 from domain.threads import Thread
-from tests.fakes.gateway import Fault
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, SUPPORT, Agent, Json, Stage, thread_of
 from tests.flows.traces import environment, places_with
 from workers.cli import main

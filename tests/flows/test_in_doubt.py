@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.gateway import Fault
+from contracts.far_end import Fault
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, Agent, Json, Stage
 
 UNANSWERED = Fault.RESET_AFTER  # Twilio has it, and its answer is lost

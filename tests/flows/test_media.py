@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.providers.twilio import MEDIA_CAP
-from tests.fakes.gateway import Fault
+from contracts.far_end import Fault
 from tests.flows.stage import CUSTOMER, PUBLIC_URL, Agent, Json, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture" * 100

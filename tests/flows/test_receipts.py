@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from contracts.far_end import Fault
 from domain.facts import Outcome, SendSettled
-from tests.fakes.gateway import Fault
 from tests.fakes.twilio_state import ACCOUNT_SID
 from tests.flows.stage import CUSTOMER, PUBLIC_URL, SUPPORT, Agent, Json, Stage, ingest_all, thread_of
 

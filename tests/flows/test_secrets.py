@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tests.fakes.gateway import Fault
+from contracts.far_end import Fault
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, KEY_SECRET, KEY_SID
 from tests.flows.stage import CUSTOMER, SUPPORT, Agent, Json, Stage
 from tests.flows.traces import places_with

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from contracts.far_end import Fault
 from domain.ports import Unit
-from tests.fakes.gateway import Fault
 from tests.flows.pools import HeldPool
 from tests.flows.stage import CUSTOMER, OTHER_CUSTOMER, SALES, SUPPORT, Agent, Stage, ingest_all
 from workers.dispatch import Dispatch, LaneLeases

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from contracts.far_end import Fault
 from domain.messages import Message
 from projections.rebuild import rebuild
-from tests.fakes.gateway import Fault
 from tests.flows.pools import LostPool
 from tests.flows.stage import SALES, SUPPORT, Agent, Json, Stage
 

@@ -19,6 +19,7 @@ ROOMS: list[str] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["pack
 LOCK_FILES = sorted((ROOT / "requirements").glob("*.txt"))
 
 DOMAIN_MAY_IMPORT = ("domain", "phonenumbers", "eventsourcing.domain", "eventsourcing.application")
+CONTRACTS_MAY_IMPORT = ("contracts", "domain", "pytest")
 DOMAIN_MAY_NOT_USE = {
     "date.today",
     "datetime.now",
@@ -119,17 +120,26 @@ def test_importing_connects_to_nothing_and_starts_nothing(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "domain").rglob("*.py")), ids=lambda path: path.name)
-def test_the_domain_imports_and_uses_only_what_its_rule_allows(path: Path) -> None:
-    source = path.read_text("utf-8")
-    foreign = {
+def foreign(source: str, allowed: tuple[str, ...]) -> set[str]:
+    """What a module imports that is neither of the standard library nor allowed."""
+    return {
         name
         for name in imports(source)
         if name.split(".")[0] not in sys.stdlib_module_names
-        and not any(name == allowed or name.startswith(f"{allowed}.") for allowed in DOMAIN_MAY_IMPORT)
+        and not any(name == each or name.startswith(f"{each}.") for each in allowed)
     }
-    assert foreign == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "domain").rglob("*.py")), ids=lambda path: path.name)
+def test_the_domain_imports_and_uses_only_what_its_rule_allows(path: Path) -> None:
+    source = path.read_text("utf-8")
+    assert foreign(source, DOMAIN_MAY_IMPORT) == set()
     assert names_used(source) & DOMAIN_MAY_NOT_USE == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "contracts").rglob("*.py")), ids=lambda path: path.name)
+def test_the_published_contracts_import_only_what_their_rule_allows(path: Path) -> None:
+    assert foreign(path.read_text("utf-8"), CONTRACTS_MAY_IMPORT) == set()
 
 
 def test_no_committed_file_names_a_home_directory() -> None:

@@ -88,6 +88,18 @@ def test_one_send_in_flight_holds_its_thread_back(lanes: LaneQueries, see: See, 
     assert lanes.attempting(OURS) == []
 
 
+def test_one_is_overdue_once_it_should_have_begun(lanes: LaneQueries, see: See, busy: Stage) -> None:
+    one, _ = say(busy, "1"), say(busy, "2", OTHER)
+    busy.attempt(one)
+    see(busy)
+    send_by = busy.now() + MINUTE
+    assert lanes.overdue(OURS, send_by) == []
+    assert [each.message_id for each in lanes.overdue(OURS, send_by + SECOND)] == [one]
+    busy.settled(one, Outcome.ACCEPTED)
+    see(busy)
+    assert lanes.overdue(OURS, send_by + SECOND) == []
+
+
 def test_a_postponed_one_waits_and_holds_its_thread_back(lanes: LaneQueries, see: See, busy: Stage) -> None:
     one, _, other = say(busy, "1"), say(busy, "2"), say(busy, "3", OTHER)
     busy.attempt(one)

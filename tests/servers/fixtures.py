@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -86,6 +86,20 @@ def schema(postgres: Postgres) -> Iterator[str]:
         rows = connection.execute("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", [name])
         for (found,) in rows.fetchall():
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(found)))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the run which servers this process of it used, where it has several (pytest-xdist)."""
+    if hasattr(session.config, "workeroutput"):
+        used: set[str] = session.config.stash.setdefault(_used, set())
+        session.config.workeroutput["servers"] = sorted(used)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Note which servers one process of the run used."""
+    used = getattr(node, "workeroutput", {}).get("servers", ())
+    node.config.stash.setdefault(_used, set()).update(used)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

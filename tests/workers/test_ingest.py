@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from contracts.far_end import Fault
 from domain.errors import Conflict, StoreUnavailable
 from domain.facts import Outcome, SendSettled
 from domain.ports import Unit
-from tests.fakes.gateway import Fault
 from tests.flows.stage import CUSTOMER, Agent, Json, Stage, thread_of
 from tests.flows.test_parked import orphan
 from workers.ingest import RETRIES, Ingest

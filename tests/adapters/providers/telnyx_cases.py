@@ -1,7 +1,6 @@
 """What Telnyx's tests share: an account at the fake, signed webhooks, and the contract's far end."""
 
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,9 +9,10 @@ from uuid import UUID, uuid4
 
 from adapters.gateways import callback_url
 from adapters.providers.telnyx import TelnyxProvider
+from contracts.far_end import Fault, closed_port
+from contracts.providers import WebhookCounterpart
 from domain.facts import ReceiptStatus
 from domain.providers import Account, OptionValue, OutboundMessage, WebhookRequest
-from tests.contracts.provider_contract import Counterpart
 from tests.fakes.gateway import Record
 from tests.fakes.telnyx import API_KEY, NUMBER, PUBLIC_KEY, FakeTelnyx
 
@@ -50,13 +50,12 @@ def message(**changes: object) -> OutboundMessage:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-class Far(Counterpart):
+class Far(WebhookCounterpart):
     """Telnyx, as the contract's far end."""
 
     customer = CUSTOMER
     refused_customer = "+12125550001"
     opted_out_customer = "+12125550004"
-    _FAULTS = MappingProxyType({"throttled": "429", "failed": "503"})
     _STATUSES = MappingProxyType(
         {
             ReceiptStatus.SENT: "sent",
@@ -74,8 +73,9 @@ class Far(Counterpart):
     def accepted(self) -> list[str]:
         return [record["text"] for record in self.fake.accepted]
 
-    def fail_next(self, fault: str) -> None:
-        self.fake.fail_next(self._FAULTS.get(fault, fault))
+    def fail_next(self, fault: Fault, message: OutboundMessage) -> OutboundMessage:
+        self.fake.fail_next(fault)
+        return message
 
     def text(self, text: str, provider_message_id: str) -> WebhookRequest:
         event = self.fake.text_event(WEBHOOK, CUSTOMER, NUMBER, text, id=provider_message_id)
@@ -85,19 +85,14 @@ class Far(Counterpart):
         self, message: OutboundMessage, provider_message_id: str, status: ReceiptStatus
     ) -> WebhookRequest:
         url = callback_url(self.account, message)
-        body = {"from": message.our_address, "to": message.customer_address, "webhook_url": url}
-        record = self.fake.accept(body) | {"id": provider_message_id}
-        record["to"][0]["status"] = self._STATUSES[status]
-        self.fake.messages[provider_message_id] = record
+        self.fake.messages[provider_message_id]["to"][0]["status"] = self._STATUSES[status]
         return webhook(self.fake, self.fake.receipt_event(provider_message_id, url), url)
 
     def new_id(self) -> str:
         return str(uuid4())
 
     def unreachable(self) -> Account:
-        with socket.socket() as closed:  # bound but not listening, then gone
-            closed.bind(("127.0.0.1", 0))
-            return account(f"http://127.0.0.1:{closed.getsockname()[1]}")
+        return account(f"http://127.0.0.1:{closed_port()}")
 
     def unsupported(self) -> list[OutboundMessage]:
         return [message(customer_address=f"whatsapp:{CUSTOMER}"), message(our_address=f"rcs:{NUMBER}")]

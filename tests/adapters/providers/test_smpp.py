@@ -1,11 +1,6 @@
-"""SMPP: the contract that every provider passes, and what a mapping may say.
+"""SMPP: the contract that every provider passes, and what a mapping may say."""
 
-Its webhook tests are read as what they mean where texts come by a connection.
-"""
-
-import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -13,55 +8,43 @@ import pytest
 
 from adapters.providers.smpp import SmppProvider
 from adapters.smpp.pdu import Pdu, Status
-from domain.facts import ReceiptReceived, ReceiptStatus, TextWithoutId
-from domain.providers import (
-    Account,
-    BadRequest,
-    Carrier,
-    NotTaken,
-    OptionValue,
-    OutboundMessage,
-    Unknown,
-    WebhookRequest,
-)
+from contracts.far_end import Fault, closed_port
+from contracts.providers import IDS, SendingContract, StandingContract, StandingCounterpart
+from domain.facts import ReceiptStatus
+from domain.providers import Account, NotTaken, OptionValue, OutboundMessage
 from tests.adapters.smpp.smpp_cases import (
     CUSTOMER,
-    IDS,
     NUMBER,
     WIRE_CUSTOMER,
     WIRE_NUMBER,
     Hasty,
-    Inbox,
     account,
-    keep,
     message,
-    open_carrier,
     with_credentials,
 )
-from tests.contracts.provider_contract import Counterpart, ProviderContract
+from tests.fakes import smsc_faults, smsc_link
 from tests.fakes.clock import FakeClock
 from tests.fakes.smsc import Smsc
-from tests.fakes.smsc_faults import (
-    Garbage,
-    Refuses,
-    ResetsAfterTaking,
-    ResetsBeforeTaking,
-    Silent,
-    Throttled,
-)
-from tests.fakes.smsc_link import Fault
 
 REFUSED = "+447700900999"
-POSTED = WebhookRequest("https://parley.example/ingress/rest/SMPP-1", {}, b"", is_status=False)
-STATS = [
-    (ReceiptStatus.DELIVERED, "DELIVRD"),
-    (ReceiptStatus.SENT, "ENROUTE"),
-    (ReceiptStatus.DELIVERED, "DELIVRD"),
-    (ReceiptStatus.FAILED, "REJECTD"),
-]
+STATS = {
+    ReceiptStatus.SENT: "ENROUTE",
+    ReceiptStatus.DELIVERED: "DELIVRD",
+    ReceiptStatus.FAILED: "REJECTD",
+}
+FAULTS: Mapping[Fault, Callable[[], smsc_link.Fault]] = MappingProxyType(
+    {
+        Fault.THROTTLED: smsc_faults.Throttled,
+        Fault.FAILED: lambda: smsc_faults.Refuses(Status.SYSTEM_ERROR),
+        Fault.HANG: smsc_faults.Silent,
+        Fault.RESET_BEFORE: smsc_faults.ResetsBeforeTaking,
+        Fault.RESET_AFTER: smsc_faults.ResetsAfterTaking,
+        Fault.GARBAGE: smsc_faults.Garbage,
+    }
+)
 
 
-class RefusesOne(Refuses):
+class RefusesOne(smsc_faults.Refuses):
     """There is a customer to whom nothing can be sent."""
 
     def __init__(self) -> None:
@@ -71,24 +54,17 @@ class RefusesOne(Refuses):
         return pdu.fields.get("destination_addr") == REFUSED.lstrip("+") and super().is_due(pdu)
 
 
-class Far(Counterpart):
+class Far(StandingCounterpart):
     """An SMSC, as the contract's far end."""
 
     customer = CUSTOMER
     refused_customer = REFUSED
-    opted_out_customer = ""  # no SMSC tells
-    _FAULTS: Mapping[str, Callable[[], Fault]] = MappingProxyType(
-        {
-            "throttled": Throttled,
-            "failed": lambda: Refuses(Status.SYSTEM_ERROR),
-            "hang": Silent,
-            "reset-before": ResetsBeforeTaking,
-            "reset-after": ResetsAfterTaking,
-            "garbage": Garbage,
-        }
-    )
+    opted_out_customer = None  # SMPP has no status for it: only Parley's own list counts
+    faults = frozenset(FAULTS)
+    failed_means = NotTaken  # an answer with an error status says that nothing was taken
 
     def __init__(self, smsc: Smsc) -> None:
+        super().__init__()
         self.smsc, self.provider = smsc, SmppProvider(FakeClock(), Hasty(1))
         self.account = account(smsc, response_seconds=0.2)
         self.wrong_account = with_credentials(self.account, password="mistaken")
@@ -98,134 +74,58 @@ class Far(Counterpart):
     def accepted(self) -> list[str]:
         return [each.octets.decode() for each in self.smsc.taken]
 
-    def fail_next(self, fault: str) -> None:
-        self.smsc.misbehave(self._FAULTS[fault]())
+    @property
+    def connected(self) -> int:
+        return self.smsc.bound
 
-    def text(self, text: str, provider_message_id: str) -> WebhookRequest:
-        return POSTED
+    @property
+    def acknowledged(self) -> int:
+        return sum(each.acknowledged for each in self.smsc.deliveries)
 
-    def receipt(
-        self, message: OutboundMessage, provider_message_id: str, status: ReceiptStatus
-    ) -> WebhookRequest:
-        return replace(POSTED, url=f"{POSTED.url}/status", is_status=True)
-
-    def new_id(self) -> str:
-        return str(len(self.smsc.taken) + 1)
+    def fail_next(self, fault: Fault, message: OutboundMessage) -> OutboundMessage:
+        self.smsc.misbehave(FAULTS[fault]())
+        return message
 
     def unreachable(self) -> Account:
-        with socket.socket() as closed:  # bound but not listening, then gone
-            closed.bind(("127.0.0.1", 0))
-            return replace(self.account, port=closed.getsockname()[1])
+        return replace(self.account, port=closed_port())
 
     def unsupported(self) -> list[OutboundMessage]:
         return [message(customer_address="My Shop"), message(media_urls=("https://example.com/1.png",))]
 
+    def say_text(self, text: str) -> None:
+        self.smsc.send_text(WIRE_CUSTOMER, WIRE_NUMBER, text.encode("utf-16-be"), 8)
 
-class TestSmppProvider(ProviderContract):
+    def say_receipt(self, message: OutboundMessage, provider_message_id: str, status: ReceiptStatus) -> None:
+        [taken] = [each for each in self.smsc.taken if each.message_id == provider_message_id]
+        self.smsc.send_receipt(taken, STATS[status])
+
+    def lose_acknowledgement(self) -> None:
+        self.smsc.misbehave(smsc_faults.LosesAcknowledgements())
+
+    def redeliver(self) -> None:
+        self.smsc.wait_until(lambda: all(each.answers for each in self.smsc.deliveries))
+        self.smsc.redeliver()
+
+    def leave(self) -> None:
+        self.smsc.refuse()
+        self.smsc.drop()
+
+    def come_back(self) -> None:
+        self.smsc.accept()
+
+
+@pytest.fixture
+def counterpart() -> Iterator[StandingCounterpart]:
+    with Smsc() as smsc:
+        yield Far(smsc)
+
+
+class TestSmppProvider(SendingContract, StandingContract):
+    """Where a connection is kept."""
+
+
+class TestPassingBinds(SendingContract):
     """Where nobody keeps connections: each send binds for itself."""
-
-    @pytest.fixture
-    def counterpart(self) -> Iterator[Counterpart]:
-        with Smsc() as smsc:
-            yield Far(smsc)
-
-    # ── sending ──
-
-    @pytest.mark.parametrize("fault", ["hang", "reset-before", "reset-after", "garbage"])
-    def test_nobody_knows_and_nothing_is_sent_again(
-        self, fault: str, counterpart: Counterpart, carrier: Carrier, message: OutboundMessage
-    ) -> None:
-        counterpart.fail_next(fault)
-        with pytest.raises(Unknown):
-            carrier.send(message)
-        assert counterpart.accepted == ([message.text] if fault in {"reset-after", "garbage"} else [])
-
-    def test_an_error_of_the_smscs_own_is_not_taken(
-        self, counterpart: Counterpart, carrier: Carrier, message: OutboundMessage
-    ) -> None:
-        counterpart.fail_next("failed")
-        with pytest.raises(NotTaken):
-            carrier.send(message)
-        assert counterpart.accepted == []
-
-    def test_an_opted_out_customer_is_told_apart(
-        self, counterpart: Counterpart, carrier: Carrier, message: OutboundMessage
-    ) -> None:
-        pytest.skip("SMPP has no status for it: only Parley's own list counts")
-
-    # ── what comes in ──
-
-    def test_a_text_becomes_a_fact(self, counterpart: Counterpart) -> None:
-        with listening(counterpart) as (smsc, inbox, _):
-            smsc.send_text(WIRE_CUSTOMER, WIRE_NUMBER, "Where is my order? 😀".encode("utf-16-be"), 8)
-            [fact] = inbox.wait_for(TextWithoutId)
-        assert fact.text == "Where is my order? 😀"
-        assert fact.scope == counterpart.provider.scope(counterpart.account)
-        assert fact.mapping_id == counterpart.account.mapping_id
-        assert (fact.our_address, fact.customer_address) == (NUMBER, CUSTOMER)
-        assert fact.key == IDS.thread(NUMBER, CUSTOMER)
-        assert fact.raw
-
-    def test_the_same_text_twice_is_the_same_fact(self, counterpart: Counterpart) -> None:
-        with listening(counterpart) as (smsc, inbox, _):
-            inbox.refusals, inbox.keeps_all = 1, True
-            delivery = smsc.send_text(WIRE_CUSTOMER, WIRE_NUMBER, "Hello?")
-            smsc.wait_until(lambda: bool(delivery.answers))
-            smsc.redeliver()
-            first, second = inbox.wait_for(TextWithoutId, 2)
-        # SMPP names no texts: ingest counts the equal ones, and finds the second to be the first.
-        assert first.content == second.content
-        assert second.repeats_since is not None
-        assert (first.occurrence, second.occurrence) == (1, 1)
-
-    def test_equal_texts_with_ids_of_their_own_are_two_facts(self, counterpart: Counterpart) -> None:
-        with listening(counterpart) as (smsc, inbox, _):
-            for _ in "ab":
-                smsc.send_text(WIRE_CUSTOMER, WIRE_NUMBER, "ok")
-            first, second = inbox.wait_for(TextWithoutId, 2)
-        assert first.delivery_id != second.delivery_id
-        assert (first.occurrence, second.occurrence) == (1, 2)
-
-    def test_receipts_in_any_order_name_their_attempt(
-        self, counterpart: Counterpart, message: OutboundMessage
-    ) -> None:
-        with listening(counterpart) as (smsc, inbox, carrier):
-            handover = carrier.send(message)
-            for many, (status, stat) in enumerate(STATS, 1):
-                smsc.send_receipt(smsc.taken[0], stat)
-                fact = inbox.wait_for(ReceiptReceived, many)[-1]
-                assert (fact.status, fact.provider_message_id) == (status, handover.provider_message_id)
-                assert (fact.message_id, fact.attempt) == (None, None)
-
-    @pytest.mark.parametrize("forge", [lambda request: request])
-    def test_a_forged_webhook_is_refused(
-        self,
-        forge: Callable[[WebhookRequest], WebhookRequest],
-        counterpart: Counterpart,
-        message: OutboundMessage,
-    ) -> None:
-        for request in (POSTED, counterpart.receipt(message, "1", ReceiptStatus.DELIVERED)):
-            with pytest.raises(BadRequest):
-                counterpart.provider.read_webhook(counterpart.account, forge(request), IDS)
-
-
-class TestKeptConnections(TestSmppProvider):
-    """The same where a connection is kept."""
-
-    @pytest.fixture
-    def carrier(self, counterpart: Counterpart) -> Iterator[Carrier]:
-        with listening(counterpart) as (_, _, carrier):
-            yield carrier
-
-
-@contextmanager
-def listening(counterpart: Counterpart) -> Iterator[tuple[Smsc, Inbox, Carrier]]:
-    """With a connection bound, whose facts come to the inbox."""
-    assert isinstance(counterpart, Far)
-    carrier, inbox = open_carrier(counterpart.account), Inbox()
-    keep(carrier, inbox)
-    yield counterpart.smsc, inbox, carrier
-    carrier.close()
 
 
 # ── what a mapping may say ─────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ import requests
 
 from adapters import telnyx_rest
 from adapters.providers.telnyx import TelnyxProvider
+from contracts.providers import SendingContract, WebhookContract, WebhookCounterpart
 from domain.errors import FieldError
 from domain.providers import (
     Account,
@@ -25,7 +26,6 @@ from domain.providers import (
     Unknown,
 )
 from tests.adapters.providers.telnyx_cases import CUSTOMER, PNG, WEBHOOK, Far, account, message
-from tests.contracts.provider_contract import Counterpart, ProviderContract
 from tests.fakes.gateway import Media
 from tests.fakes.telnyx import NUMBER, PROFILE, PUBLIC_KEY, FakeTelnyx
 
@@ -45,9 +45,9 @@ def carrier(telnyx: FakeTelnyx, provider: TelnyxProvider) -> Iterator[telnyx_res
     opened.close()
 
 
-class TestTelnyxProvider(ProviderContract):
+class TestTelnyxProvider(SendingContract, WebhookContract):
     @pytest.fixture
-    def counterpart(self, telnyx: FakeTelnyx, provider: TelnyxProvider) -> Counterpart:
+    def counterpart(self, telnyx: FakeTelnyx, provider: TelnyxProvider) -> WebhookCounterpart:
         return Far(telnyx, provider)
 
 

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.providers.telnyx import STATUSES, TelnyxProvider
+from contracts.providers import IDS
 from domain.facts import MediaLink, ReceiptReceived, ReceiptStatus, TextReceived
 from domain.providers import BadRequest, BadSignature, WebhookRequest
 from tests.adapters.providers.telnyx_cases import CUSTOMER, WEBHOOK, account, message, raw_webhook, webhook
-from tests.contracts.provider_contract import IDS
 from tests.fakes.gateway import Record
 from tests.fakes.telnyx import NUMBER, FakeTelnyx
 

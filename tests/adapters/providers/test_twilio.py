@@ -12,6 +12,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioS
 
 from adapters import twilio_rest
 from adapters.providers.twilio import TwilioProvider
+from contracts.providers import SendingContract, WebhookContract, WebhookCounterpart
 from domain.providers import (
     Account,
     Misconfigured,
@@ -23,16 +24,15 @@ from domain.providers import (
     Unknown,
 )
 from tests.adapters.providers.twilio_cases import CUSTOMER, SERVICE, WEBHOOK, Far, account, message
-from tests.contracts.provider_contract import Counterpart, ProviderContract
 from tests.fakes.twilio import FakeTwilio
 from tests.fakes.twilio_state import ACCOUNT_SID, KEY_SECRET, KEY_SID, NUMBER
 
 API = "https://api.twilio.com"
 
 
-class TestTwilioProvider(ProviderContract):
+class TestTwilioProvider(SendingContract, WebhookContract):
     @pytest.fixture
-    def counterpart(self, fake: FakeTwilio, provider: TwilioProvider) -> Counterpart:
+    def counterpart(self, fake: FakeTwilio, provider: TwilioProvider) -> WebhookCounterpart:
         return Far(fake, provider)
 
 

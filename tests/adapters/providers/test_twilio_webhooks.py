@@ -10,10 +10,10 @@ from twilio.request_validator import RequestValidator
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from adapters.providers.twilio import STATUSES, TwilioProvider
+from contracts.providers import IDS
 from domain.facts import MediaLink, ReceiptReceived, ReceiptStatus, TextReceived
 from domain.providers import BadRequest, BadSignature, WebhookRequest
 from tests.adapters.providers.twilio_cases import CUSTOMER, FORM, SERVICE, WEBHOOK, account, message, webhook
-from tests.contracts.provider_contract import IDS
 from tests.fakes.twilio import FakeTwilio, sign
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, NUMBER
 

@@ -1,16 +1,15 @@
 """What Twilio's tests share: an account at the fake, signed webhooks, and the contract's far end."""
 
-import socket
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from adapters.providers.twilio import TwilioProvider
+from contracts.far_end import Fault, closed_port
+from contracts.providers import WebhookCounterpart
 from domain.facts import ReceiptStatus
 from domain.providers import Account, OptionValue, OutboundMessage, WebhookRequest
-from tests.contracts.provider_contract import Counterpart
 from tests.fakes.twilio import FakeTwilio, sign
 from tests.fakes.twilio_state import ACCOUNT_SID, AUTH_TOKEN, NUMBER
 
@@ -48,13 +47,12 @@ def message(**changes: object) -> OutboundMessage:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-class Far(Counterpart):
+class Far(WebhookCounterpart):
     """Twilio, as the contract's far end."""
 
     customer = CUSTOMER
     refused_customer = "+15005550001"
     opted_out_customer = "+15005550004"
-    _FAULTS = MappingProxyType({"throttled": "429", "failed": "503"})
 
     def __init__(self, fake: FakeTwilio, provider: TwilioProvider) -> None:
         self.fake, self.provider = fake, provider
@@ -65,8 +63,9 @@ class Far(Counterpart):
     def accepted(self) -> list[str]:
         return [record["body"] for record in self.fake.accepted]
 
-    def fail_next(self, fault: str) -> None:
-        self.fake.fail_next(self._FAULTS.get(fault, fault))
+    def fail_next(self, fault: Fault, message: OutboundMessage) -> OutboundMessage:
+        self.fake.fail_next(fault)
+        return message
 
     def text(self, text: str, provider_message_id: str) -> WebhookRequest:
         return webhook(self.fake.text_form(CUSTOMER, NUMBER, text, MessageSid=provider_message_id))
@@ -74,10 +73,6 @@ class Far(Counterpart):
     def receipt(
         self, message: OutboundMessage, provider_message_id: str, status: ReceiptStatus
     ) -> WebhookRequest:
-        self.fake.messages[provider_message_id] = {
-            "to": message.customer_address,
-            "from": message.our_address,
-        }
         form = self.fake.receipt_form(provider_message_id, status)
         return webhook(form, f"{WEBHOOK}/status?attempt={message.message_id.hex}.{message.attempt}")
 
@@ -85,9 +80,7 @@ class Far(Counterpart):
         return f"SM{uuid4().hex}"
 
     def unreachable(self) -> Account:
-        with socket.socket() as closed:  # bound but not listening, then gone
-            closed.bind(("127.0.0.1", 0))
-            return account(f"http://127.0.0.1:{closed.getsockname()[1]}")
+        return account(f"http://127.0.0.1:{closed_port()}")
 
     def unsupported(self) -> list[OutboundMessage]:
         return [message(customer_address=f"whatsapp:{CUSTOMER}"), message(our_address=f"messenger:{NUMBER}")]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.smpp.carrier import SmppCarrier
-from tests.adapters.smpp.smpp_cases import Inbox, account, keep, open_carrier
+from contracts.providers import Inbox
+from tests.adapters.smpp.smpp_cases import account, keep, open_carrier
 from tests.fakes.smsc import Smsc
 
 

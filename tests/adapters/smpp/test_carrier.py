@@ -10,19 +10,17 @@ import pytest
 from adapters.providers.smpp import SmppProvider
 from adapters.smpp.carrier import SmppCarrier
 from adapters.smpp.pdu import Command, Status
+from contracts.providers import IDS, Inbox, wait_until
 from domain.providers import Handover, Misconfigured, NotTaken, SendError
 from tests.adapters.smpp.smpp_cases import (
-    IDS,
     WIRE_CUSTOMER,
     WIRE_NUMBER,
     Hasty,
-    Inbox,
     account,
     keep,
     message,
     open_carrier,
     states,
-    wait_until,
     with_credentials,
 )
 from tests.fakes.clock import FakeClock

@@ -16,21 +16,19 @@ from adapters.smpp.carrier import SmppCarrier
 from adapters.smpp.inbound import Inbound
 from adapters.smpp.pdu import Command, Pdu, Status, encode
 from adapters.smpp.repeats import SUSPECT_FOR, UNACKNOWLEDGED_FOR
+from contracts.providers import IDS, Inbox, wait_until
 from domain.alphabets import Alphabet
 from domain.facts import PartReceived, ReceiptReceived, ReceiptStatus, TextWithoutId
 from domain.providers import Account, OptionValue, Unknown
 from tests.adapters.smpp.smpp_cases import (
     CUSTOMER,
-    IDS,
     NUMBER,
     WIRE_CUSTOMER,
     WIRE_NUMBER,
-    Inbox,
     account,
     keep,
     message,
     open_carrier,
-    wait_until,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.smsc import ReceiptForm, Smsc

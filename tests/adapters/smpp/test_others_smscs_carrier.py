@@ -2,9 +2,10 @@
 
 from contextlib import closing
 
+from contracts.providers import IDS, Inbox
 from domain.facts import ReceiptReceived, ReceiptStatus
 from domain.providers import Account
-from tests.adapters.smpp.smpp_cases import IDS, LONG, NUMBER, Inbox, keep, message, open_carrier
+from tests.adapters.smpp.smpp_cases import LONG, NUMBER, keep, message, open_carrier
 from tests.servers.smscs import Smsc
 
 

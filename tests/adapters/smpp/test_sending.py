@@ -7,20 +7,18 @@ import pytest
 from adapters.smpp.carrier import SmppCarrier
 from adapters.smpp.pdu import Command, Status, Tlv
 from adapters.smpp.submission import relative_time
+from contracts.providers import IDS, Inbox, wait_until
 from domain.facts import Outcome, SendSettled
 from domain.providers import Handover, Misconfigured, NotTaken, OptionValue, Rejected, SendError, Unknown
 from tests.adapters.smpp.smpp_cases import (
     CUSTOMER,
-    IDS,
     LONG,
     NUMBER,
     WIRE_CUSTOMER,
     WIRE_NUMBER,
-    Inbox,
     account,
     message,
     open_carrier,
-    wait_until,
 )
 from tests.fakes.smsc import Smsc
 from tests.fakes.smsc_faults import (
@@ -282,6 +280,16 @@ def test_a_late_refusal_leaves_it_in_doubt(smsc: Smsc, carrier: SmppCarrier, inb
     smsc.let_go()
     carrier.send(message())
     assert inbox.all(SendSettled) == []
+
+
+def test_several_go_at_once_and_none_waits_for_another(smsc: Smsc, carrier: SmppCarrier) -> None:
+    smsc.misbehave(SilentAfterTaking())
+    messages = [message("one"), message("two"), message("three", customer_address="Shop"), message("four")]
+    told = list(carrier.send_all(messages))
+    results = {given.text: type(result) for some in told for given, result in some}
+    assert results == {"one": Unknown, "two": Handover, "three": Rejected, "four": Handover}
+    assert [given.text for given, _ in told[-1]] == ["one"]  # the others' were told before
+    assert sorted(each.octets for each in smsc.taken) == [b"four", b"one", b"two"]
 
 
 def test_nothing_goes_without_a_bound_connection(smsc: Smsc, carrier: SmppCarrier) -> None:
