@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench bench-cluster corpus faults lock clean
+.PHONY: help run test check bench bench-cluster corpus faults interop lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +20,7 @@ run: $(VENV)/run.stamp ## Start Parley with the demo
 	@$(BIN)/parley up --demo $(ARGS)
 
 test: check ## Run the checks, then the tests (ARGS="-k consent" for some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/test.stamp ## Run the linter, the formatter's check, the types and the rooms' import rules
 	@$(BIN)/ruff check --quiet .
@@ -42,6 +42,9 @@ corpus: $(VENV)/run.stamp ## Post every text of CORPUS=file as webhooks, under k
 
 faults: $(VENV)/test.stamp ## Kill, freeze and cut the cluster under load: CYCLES=n SEED=s
 	@$(BIN)/python -m faults $(if $(CYCLES),--cycles $(CYCLES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+interop: $(VENV)/test.stamp ## Hold whole conversations with every provider's counterparts; print a table
+	@$(BIN)/python -m tests.interop
 
 lock: .venv-lock/uv.stamp ## Write requirements/*.txt again (ARGS=--upgrade moves every version up)
 	@$(COMPILE) --group build $(ARGS) --output-file requirements/run.txt pyproject.toml

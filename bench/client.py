@@ -44,6 +44,10 @@ class Client:
             self._connection.close()
             raise Cut(f"{method} {path}: {type(error).__name__}") from error
 
+    def close(self) -> None:
+        """Give up the connection; the next request makes another."""
+        self._connection.close()
+
     def send(self, method: str, path: str, document: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """Ask once with a JSON document. Raises Cut."""
         body = json.dumps(document).encode()

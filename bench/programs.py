@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -87,11 +88,9 @@ class Program:
         until = time.monotonic() + START_WITHIN
         while time.monotonic() < until:
             self.check_alive()
-            try:
-                if Client(port).request("GET", "/health/ready").status == 200:
+            with closing(Client(port)) as client, suppress(Cut):
+                if client.request("GET", "/health/ready").status == 200:
                     return
-            except Cut:
-                pass
             time.sleep(0.02)
         raise RuntimeError(f"it did not answer within {START_WITHIN:.0f} s")
 
@@ -99,7 +98,7 @@ class Program:
 class Parley(Program):
     """`parley up` on a port and a data folder that it keeps over restarts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = folder / "data"
@@ -110,7 +109,7 @@ class Parley(Program):
             "PARLEY_ADMIN_KEY": ADMIN_KEY,
             "PARLEY_LOG_LEVEL": "WARNING",
         }
-        super().__init__("parley", folder, ["-c", _UP, "up"], self.settings)
+        super().__init__("parley", folder, ["-c", _UP, "up", *options], self.settings)
 
     def start(self) -> None:
         """Start it, and return when it answers."""
