@@ -1,6 +1,6 @@
 # Parley's commands. Each does all of its set-up in .venv, once, and again when a lock file changes.
 #   PYTHON=python3.12  the interpreter to make .venv from (3.11 or later)
-#   ARGS="-k consent"  passed on by run, test, bench, bench-cluster, faults and lock
+#   ARGS="-k consent"  passed on by run, test, bench, bench-cluster, bench-smpp, faults and lock
 PYTHON ?= python3
 ARGS ?=
 UV_VERSION := 0.13.9
@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench bench-cluster corpus faults interop lock clean
+.PHONY: help run test check bench bench-cluster bench-smpp corpus faults interop lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ bench-cluster: $(VENV)/test.stamp ## The same on Kafka and PostgreSQL, as proces
 	@$(BIN)/python -m bench.cluster $(ARGS)
 	@$(BIN)/python -m bench.history
 	@$(BIN)/python -m bench.restore
+
+bench-smpp: $(VENV)/test.stamp ## SMPP against node-smpp's server, at windows 1, 10 and 100
+	@$(BIN)/python -m bench.smpp $(ARGS)
 
 corpus: $(VENV)/run.stamp ## Post every text of CORPUS=file as webhooks, under kill -9
 	@$(if $(CORPUS),,$(error Name the file of texts: make corpus CORPUS=file))

@@ -4,6 +4,7 @@ SMPP names the alphabet of a message by its data coding (SMPP 3.4, 5.2.19). GSM 
 septet an octet (3GPP TS 23.038, sections 6.2.1 and 6.2.1.1).
 """
 
+from codecs import charmap_encode
 from enum import StrEnum
 
 from domain.segments import BASIC, ESCAPE, EXTENSION
@@ -15,8 +16,8 @@ _ESCAPE = BASIC.index(ESCAPE)
 _EXTENDED = {septet: character for character, septet in EXTENSION.items()}
 # Escape twice is kept for a table yet to come: "a receiving entity shall display a space until then".
 _EXTENDED[_ESCAPE] = " "
-_OCTETS = {character: bytes([septet]) for septet, character in enumerate(BASIC) if septet != _ESCAPE} | {
-    character: bytes([_ESCAPE, septet]) for character, septet in EXTENSION.items()
+_OCTETS = {ord(character): bytes([septet]) for septet, character in enumerate(BASIC) if septet != _ESCAPE} | {
+    ord(character): bytes([_ESCAPE, septet]) for character, septet in EXTENSION.items()
 }
 
 
@@ -45,10 +46,9 @@ def decode(octets: bytes, alphabet: Alphabet) -> str:
 
 def encode(text: str, alphabet: Alphabet) -> bytes | None:
     """The octets that stand for the text; None when the alphabet lacks one of its characters."""
-    if alphabet is Alphabet.GSM:
-        octets = [_OCTETS.get(character) for character in text]
-        return None if None in octets else b"".join(each for each in octets if each)
     try:
+        if alphabet is Alphabet.GSM:
+            return charmap_encode(text, "strict", _OCTETS)[0]
         return text.encode(_CODECS[alphabet])
     except UnicodeEncodeError:
         return None
