@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from random import Random
 from typing import Protocol
 
@@ -38,8 +39,11 @@ class Watcher(Protocol):
     def late(self, sequence: int, answer: Pdu) -> None:
         """An answer came after its request was given up."""
 
-    def ended(self, mode: Mode) -> None:
-        """It is over, and not because we left."""
+    def ended(self, mode: Mode, proven_at: datetime) -> None:
+        """It is over, and not because we left. What was answered after that moment may not have arrived."""
+
+    def now(self) -> datetime:
+        """The time."""
 
 
 def pause(random: Random, failures: int) -> float:
@@ -105,7 +109,7 @@ class Keeper:
         """Bind, and return when it is over or could not be: how long to wait before the next time."""
         self._announced = False
         try:
-            session = await Session.open(self._bind, self._delivered)
+            session = await Session.open(self._bind, self._delivered, self._watcher.now)
         except NotConnected as error:
             self._words = str(error)
             return self._pause()
@@ -122,7 +126,7 @@ class Keeper:
         log.info("%s: bound", self._name)
         self._words = await session.over()
         self.session = None
-        self._watcher.ended(self._bind.mode)
+        self._watcher.ended(self._bind.mode, session.proven_at)
         if self._loop.time() - since > LONGEST_PAUSE:
             self._failures = 0
         return self._pause()

@@ -22,8 +22,13 @@ from domain.facts import TextWithoutId
 SUSPECT_FOR = timedelta(seconds=60)
 """After a connection ended, and again after the bind that follows: SMSCs deliver first what they kept."""
 
-UNACKNOWLEDGED_FOR = timedelta(minutes=10)
-"""Before a connection was seen to have ended: so long it may have taken us to see it, and more."""
+UNKNOWN_FOR = timedelta(minutes=10)
+"""Before the first bind: an earlier process' connection may have ended unacknowledged so long ago."""
+
+UNPROVEN_FOR = timedelta(seconds=10)
+"""Before acknowledgements are proven to have arrived: a text is accepted that much earlier than it is
+acknowledged, at most.
+"""
 
 REFUSED_FOR = timedelta(hours=1)
 """How long an SMSC may take to deliver again what we refused."""
@@ -56,16 +61,21 @@ class Repeats:
         self._suspicion: _Suspicion | None = None
         self._refused: dict[UUID, _Refusal] = {}
 
-    def ended(self, at: datetime) -> None:
-        """A connection ended. What was kept since it began to end may come again: counting starts anew."""
-        self._suspicion = _Suspicion(at - UNACKNOWLEDGED_FOR, at + SUSPECT_FOR)
+    def ended(self, at: datetime, proven_at: datetime) -> None:
+        """A connection ended whose acknowledgements had surely arrived up to a moment. What was kept since
+        may come again: counting starts anew.
+        """
+        since = proven_at - UNPROVEN_FOR
+        if self._suspicion and at <= self._suspicion.until:  # what was suspected may not have come yet
+            since = min(since, self._suspicion.since)
+        self._suspicion = _Suspicion(since, at + SUSPECT_FOR)
         for refusal in self._refused.values():
             refusal.seen = 0
 
-    def bound(self, at: datetime, ended_at: datetime | None) -> None:
-        """A connection was bound; when the one before it ended, if this process knows."""
-        if self._suspicion is None or self._suspicion.until < at:
-            self._suspicion = _Suspicion((ended_at or at) - UNACKNOWLEDGED_FOR, at)
+    def bound(self, at: datetime, *, is_first: bool) -> None:
+        """A connection was bound, the first of its slot in this process or another."""
+        if self._suspicion is None or (is_first and self._suspicion.until < at):
+            self._suspicion = _Suspicion(at - UNKNOWN_FOR, at)
         self._suspicion.until = max(self._suspicion.until, at + SUSPECT_FOR)
 
     def judged(self, text: TextWithoutId, at: datetime) -> TextWithoutId:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -42,6 +43,13 @@ CHUNK = 64 * 1024  # octets read or written at once
 Deliver = Callable[[Sequence[Pdu]], Awaitable[Sequence[int]]]
 """Makes deliver_sm and data_sm durable; returns, only then, the status to answer each with."""
 
+Now = Callable[[], datetime]
+"""The time by the clock that accepted texts are dated by."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
 
 class Session:
     """A bind that stands. All of it belongs to the event loop that opened it.
@@ -50,9 +58,10 @@ class Session:
     """
 
     late: Callable[[int, Pdu], None] | None = None
+    proven_at: datetime  # up to then, all that was answered has surely arrived
 
     @classmethod
-    async def open(cls, bind: Bind, deliver: Deliver) -> "Session":
+    async def open(cls, bind: Bind, deliver: Deliver, now: Now = _utc_now) -> "Session":
         """Connect and bind.
 
         `deliver` gets what came meanwhile together, at most 200 at a time; when it raises, none of them is
@@ -61,7 +70,7 @@ class Session:
         """
         request = bind_request(bind)
         encode(request)  # what does not fit is known before anyone is connected to
-        session = cls(bind, deliver, *await connect(bind))
+        session = cls(bind, deliver, *await connect(bind), now)
         try:
             await session._ask(request)
         except Refused as refused:
@@ -77,10 +86,16 @@ class Session:
         return session
 
     def __init__(
-        self, bind: Bind, deliver: Deliver, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        bind: Bind,
+        deliver: Deliver,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        now: Now,
     ) -> None:
         """Use `open`."""
         self._bind, self._deliver = bind, deliver
+        self._now, self.proven_at = now, now()
         self._reader, self._writer = reader, writer
         # The transport gets no more while it could not pass all of it on to the kernel. So what is still in
         # our own queue surely never left, and memory does not grow when the SMSC stops reading.
@@ -171,11 +186,12 @@ class Session:
     async def _enquire(self) -> None:
         while True:
             await asyncio.sleep(self._bind.enquire_every)
+            asked_at = self._now()
             try:
                 async with asyncio.timeout(self._bind.response_timeout):
-                    await self._ask(Pdu(Command.ENQUIRE_LINK, 0))
-            except Refused:
-                continue  # it is there
+                    with suppress(Refused):  # it is there
+                        await self._ask(Pdu(Command.ENQUIRE_LINK, 0))
+                self.proven_at = asked_at  # it has read what was written before
             except (TimeoutError, SessionError):
                 self._end(f"the SMSC did not answer enquire_link in {self._bind.response_timeout:g} s")
                 return

@@ -60,7 +60,7 @@ class Slot:
         self._random = random
         self._inbound = Inbound(account, settings, ids, random)
         self._keepers: list[Keeper] = []
-        self._ended_at: datetime | None = None
+        self._has_ended = False  # a session of it, in this process
         self._awaited: dict[int, Plan] = {}  # by the sequence of the request that was given up
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -101,12 +101,15 @@ class Slot:
         if mode is not Mode.RECEIVER:
             self._awaited.clear()  # a new session counts its requests from 1
         if mode is not Mode.TRANSMITTER:
-            self._repeats.bound(self._clock.now(), self._ended_at)
+            self._repeats.bound(self._clock.now(), is_first=not self._has_ended)
 
-    def ended(self, mode: Mode) -> None:
+    def ended(self, mode: Mode, proven_at: datetime) -> None:
         if mode is not Mode.TRANSMITTER:
-            self._ended_at = self._clock.now()
-            self._repeats.ended(self._ended_at)
+            self._has_ended = True
+            self._repeats.ended(self._clock.now(), proven_at)
+
+    def now(self) -> datetime:
+        return self._clock.now()
 
     async def delivered(self, pdus: Sequence[Pdu]) -> Sequence[int]:
         came_at = self._clock.now()

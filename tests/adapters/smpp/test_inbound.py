@@ -15,7 +15,7 @@ from adapters.smpp import settings
 from adapters.smpp.carrier import SmppCarrier
 from adapters.smpp.inbound import Inbound
 from adapters.smpp.pdu import Command, Pdu, Status, encode
-from adapters.smpp.repeats import SUSPECT_FOR, UNACKNOWLEDGED_FOR
+from adapters.smpp.repeats import SUSPECT_FOR, UNKNOWN_FOR, UNPROVEN_FOR
 from contracts.providers import IDS, Inbox, wait_until
 from domain.alphabets import Alphabet
 from domain.facts import PartReceived, ReceiptReceived, ReceiptStatus, TextWithoutId
@@ -253,12 +253,15 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+BOUND_FOR = SUSPECT_FOR + timedelta(seconds=1)
+
+
 @pytest.fixture
 def carrier(smsc: Smsc, inbox: Inbox, clock: FakeClock) -> Iterator[SmppCarrier]:
     """Bound for a while: nothing is suspected."""
     opened = open_carrier(account(smsc), clock)
     keep(opened, inbox)
-    clock.advance(SUSPECT_FOR + timedelta(seconds=1))
+    clock.advance(BOUND_FOR)
     yield opened
     opened.close()
 
@@ -298,7 +301,7 @@ def test_what_comes_again_after_a_lost_acknowledgement_is_under_suspicion(
     smsc.wait_until(hello(smsc))
     first, again = inbox.all(TextWithoutId)
     assert (first.repeats_since, first.occurrence) == (None, 0)
-    assert (again.repeats_since, again.occurrence) == (ended_at - UNACKNOWLEDGED_FOR, 1)
+    assert (again.repeats_since, again.occurrence) == (ended_at - BOUND_FOR - UNPROVEN_FOR, 1)
     assert first.content == again.content
     assert first.delivery_id != again.delivery_id
 
@@ -315,7 +318,7 @@ def test_after_an_outage_the_suspicion_reaches_back_before_its_beginning(
     smsc.wait_until(lambda: smsc.bound == 1)
     smsc.wait_until(hello(smsc))
     [fact] = inbox.all(TextWithoutId)
-    assert (fact.repeats_since, fact.occurrence) == (ended_at - UNACKNOWLEDGED_FOR, 1)
+    assert (fact.repeats_since, fact.occurrence) == (ended_at - BOUND_FOR - UNPROVEN_FOR, 1)
 
 
 def test_the_end_of_a_transmitter_casts_no_suspicion(smsc: Smsc, inbox: Inbox, clock: FakeClock) -> None:
@@ -361,8 +364,8 @@ def test_what_comes_with_the_first_bind_is_under_suspicion(smsc: Smsc, inbox: In
     keep(carrier, inbox)
     facts = inbox.wait_for(TextWithoutId, 2)
     assert [(fact.repeats_since, fact.occurrence) for fact in facts] == [
-        (clock.now() - UNACKNOWLEDGED_FOR, 1),
-        (clock.now() - UNACKNOWLEDGED_FOR, 2),
+        (clock.now() - UNKNOWN_FOR, 1),
+        (clock.now() - UNKNOWN_FOR, 2),
     ]
     carrier.close()
 

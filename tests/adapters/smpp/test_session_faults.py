@@ -289,6 +289,27 @@ async def test_it_asks_whether_the_smsc_is_there_and_goes_on_when_it_is(smsc: Sm
         await session.request(submit())
 
 
+@pytest.mark.parametrize("fault", [None, RefusesEnquiries(Status.SYSTEM_ERROR, times=None)])
+@on_loop
+async def test_an_answer_to_enquire_link_proves_that_all_before_it_arrived(
+    smsc: Smsc, fault: RefusesEnquiries | None
+) -> None:
+    if fault:
+        smsc.misbehave(fault)
+    async with bound(smsc, enquire_every=0.001) as session:
+        bound_at = session.proven_at
+        await until(lambda: session.proven_at > bound_at, smsc)
+
+
+@on_loop
+async def test_without_an_answer_nothing_is_proven(smsc: Smsc) -> None:
+    smsc.misbehave(SilentToEnquiries(None))
+    async with bound(smsc, enquire_every=0.001, response_timeout=0.05) as session:
+        bound_at = session.proven_at
+        await session.over()
+    assert session.proven_at == bound_at
+
+
 @on_loop
 async def test_it_answers_when_the_smsc_asks(smsc: Smsc) -> None:
     async with bound(smsc):
