@@ -141,7 +141,7 @@ def _mapping(platform: Platform, mapping: Mapping) -> Iterator[Finding]:
     for problem in problems:
         yield Finding("wrong", subject, f"{problem.field}: {problem.message}", "modify the mapping")
     if not problems:
-        yield Finding("fine", subject, f"{provider.title} answers, its numbers are there")
+        yield Finding("fine", subject, f"{provider.title} answers, and finds nothing wrong")
 
 
 def _listed(platform: Platform) -> Iterator[Entry]:
@@ -163,7 +163,8 @@ def _left_over(platform: Platform) -> Iterator[Finding]:
     unmatched = len(platform.parking.expired_receipts(platform.clock.now()))
     if unmatched:
         finding = f"{unmatched} receipts match no message of ours"
-        yield Finding("note", "receipts", finding, "does another program send by the same account?")
+        fix = "does another program send by the same account? On SMPP: does the option message_ids fit?"
+        yield Finding("note", "receipts", finding, fix)
 
 
 def print_findings(findings: list[Finding], console: Console) -> None:

@@ -1,6 +1,7 @@
 """Where an SMSC is, and how to bind to it."""
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -57,7 +58,16 @@ async def connect(bind: Bind) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
         problem = f"no connection to {bind.host}:{bind.port} in {bind.connect_timeout:g} s"
         raise NotConnected(problem) from error
     except (OSError, ValueError, OverflowError) as error:  # the last two: a host or port that cannot be
-        raise NotConnected(f"cannot connect to {bind.host}:{bind.port}: {error}") from error
+        raise NotConnected(f"cannot connect to {bind.host}:{bind.port}: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    """Why, without asyncio's numbers: "Connection refused"."""
+    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError):
+        return str(error)
+    if error.errno and error.errno > 0:  # a name that cannot be found has a negative one
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def bind_request(bind: Bind) -> Pdu:

@@ -105,7 +105,7 @@ async def test_what_does_not_fit_is_known_before_anyone_is_connected_to(smsc: Sm
 @on_loop
 async def test_nobody_there_is_not_connected(smsc: Smsc) -> None:
     smsc.refuse()
-    with pytest.raises(NotConnected, match=f"127.0.0.1:{smsc.port}"):
+    with pytest.raises(NotConnected, match=f"127.0.0.1:{smsc.port}: Connection refused$"):
         await Session.open(bind_to(smsc), Inbox())
 
 
