@@ -54,7 +54,7 @@ def _utc_now() -> datetime:
 class Session:
     """A bind that stands. All of it belongs to the event loop that opened it.
 
-    `late` may be set to hear of answers that came, in this session, after their request was given up.
+    `late` may be set to hear of answers that came after their request was given up.
     """
 
     late: Callable[[int, Pdu], None] | None = None
