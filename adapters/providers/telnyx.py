@@ -39,9 +39,9 @@ from domain.providers import (
 )
 
 TIMEOUT = (5.0, 15.0)  # seconds to connect, and to wait for an answer
-TOLERANCE = timedelta(
-    minutes=5
-)  # how old a signature may be, as Telnyx advises; or how far ahead of our clock
+TOLERANCE = timedelta(minutes=5)
+"""How old a signature may be, as Telnyx advises; or how far ahead of our clock."""
+
 MEDIA_CAP = 16 * 1024 * 1024  # octets
 
 TEXT = "message.received"
