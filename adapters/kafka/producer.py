@@ -17,9 +17,10 @@ from adapters.partitioning import partition_of
 from domain.errors import LogUnavailable
 from domain.ports import Appended, NewRecord
 
-# Nothing lingers for company: while a batch of a partition is on its way, an idempotent producer collects the
-# next one. Measured: with 2 ms of lingering an append takes six times as long, and 32 threads get two thirds.
-LINGER_MS = 0
+# A record waits so long for company. Alone, an append takes 6 ms so, not 1. But a batch costs the producer
+# and the broker as much as a record: measured on a busy machine, 4 to 12 % more webhooks are taken, and the
+# slowest of them show at the desk sooner.
+LINGER_MS = 5
 BATCH_BYTES = 64 * 1024
 MOST_RECORDS = 20_000
 """Records that may wait for their acknowledgement in this process. kafka-python has no limit of its own."""
